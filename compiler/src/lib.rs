@@ -1,0 +1,3 @@
+//! The Guiju policy language: text in; diagnostics and native policies out.
+pub mod ast;
+pub mod source;
