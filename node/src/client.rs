@@ -161,8 +161,7 @@ impl Gateway {
         if reply.status() == 404 {
             return Ok(None);
         }
-        let bytes =
-            reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)?;
+        let bytes = reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)?;
         CertifiedBlock::from_bytes(&bytes).map(Some).map_err(|_| ClientFault::Malformed("block"))
     }
 
@@ -199,8 +198,7 @@ impl Gateway {
     fn json(&self, reply: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, ClientFault> {
         let reply = reply.map_err(unreachable)?;
         let refused = reply.status().as_u16() >= 400;
-        let bytes =
-            reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)?;
+        let bytes = reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|_| ClientFault::Malformed("json"))?;
         if refused {
             return Err(ClientFault::Refused {
