@@ -126,7 +126,12 @@ impl Calendar {
             let id = jit.declare_function(Self::SYMBOLS[index].0, Linkage::Import, &signature).map_err(failed)?;
             Ok(jit.declare_func_in_func(id, func))
         };
-        Ok(Self { add_months: declare(0, 2)?, add_days: declare(1, 2)?, years_until: declare(2, 2)?, month_of: declare(3, 1)? })
+        Ok(Self {
+            add_months: declare(0, 2)?,
+            add_days: declare(1, 2)?,
+            years_until: declare(2, 2)?,
+            month_of: declare(3, 1)?,
+        })
     }
 }
 
@@ -136,10 +141,7 @@ fn define(jit: &mut JITModule, program: &Program) -> Result<FuncId, CodegenFault
     if pointer != types::I64 {
         return Err(CodegenFault::Machine("pointers are not of 64 bits".to_owned()));
     }
-    let signature = Signature {
-        params: vec![AbiParam::new(types::I64); 3],
-        ..jit.make_signature()
-    };
+    let signature = Signature { params: vec![AbiParam::new(types::I64); 3], ..jit.make_signature() };
     let id = jit.declare_function("guiju_policy", Linkage::Export, &signature).map_err(failed)?;
     let mut context = jit.make_context();
     context.func.signature = signature;

@@ -117,7 +117,8 @@ pub fn run(plan: Plan) -> Result<Counts, Disagreement> {
         let subject = program::Subject::new(&mut random);
         // Two seeds can give one small program; it counts once.
         if seen.insert(subject.program.to_string()) {
-            compare(plan.inputs, &subject, &mut random, &mut native, &mut counts).map_err(|what| Disagreement { seed, what })?;
+            compare(plan.inputs, &subject, &mut random, &mut native, &mut counts)
+                .map_err(|what| Disagreement { seed, what })?;
         }
         seed = seed.wrapping_add(1);
     }

@@ -28,7 +28,8 @@ pub(super) fn program(builder: &mut FunctionBuilder<'_>, calendar: Calendar, pro
         // `define` gave the function three parameters; without them there is nothing to write either.
         _ => return,
     };
-    let mut lowering = Lowering { builder, calendar, frame, elements: Vec::new(), steps: Vec::with_capacity(program.steps.len()) };
+    let mut lowering =
+        Lowering { builder, calendar, frame, elements: Vec::new(), steps: Vec::with_capacity(program.steps.len()) };
     let mut recorded = vec![false; program.trace_points as usize];
     for step in &program.steps {
         let cell = lowering.expr(&step.expr);

@@ -78,14 +78,18 @@ impl fmt::Display for VerifyFault {
             VerifyReason::TooDeep => write!(f, "expressions nested deeper than {DEPTH_MAX}"),
             VerifyReason::TooCostly => write!(f, "worst case over {COST_MAX} units of work"),
             VerifyReason::FrameTooLarge => write!(f, "frame over {FRAME_WORDS_MAX} words"),
-            VerifyReason::DistinctTooLarge => write!(f, "lists to count distinct values of hold over {DISTINCT_WORDS_MAX} elements"),
+            VerifyReason::DistinctTooLarge => {
+                write!(f, "lists to count distinct values of hold over {DISTINCT_WORDS_MAX} elements")
+            }
             VerifyReason::StepNotEarlier(step) => write!(f, "s{} is not an earlier step", step.0),
             VerifyReason::KindOfStep { said, found } => write!(f, "said to be {said}, is {found}"),
             VerifyReason::KindOfOperand(kind) => write!(f, "an operand is {kind}, which its operator does not take"),
             VerifyReason::OutOfPlace(at) => write!(f, "{at} lies outside"),
             VerifyReason::ListOutOfPlace => f.write_str("a list lies outside what holds it"),
             VerifyReason::Unbound(var) => write!(f, "v{} is not bound here", var.0),
-            VerifyReason::FoldDepth(var) => write!(f, "v{} is not the depth of its fold, or the fold is too deep", var.0),
+            VerifyReason::FoldDepth(var) => {
+                write!(f, "v{} is not the depth of its fold, or the fold is too deep", var.0)
+            }
             VerifyReason::FoldParts => f.write_str("a fold has a part too many or too few"),
             VerifyReason::Constant => f.write_str("a constant is none of its kind"),
             VerifyReason::EqualLiterals => f.write_str("two literals are equal"),
@@ -139,7 +143,13 @@ pub fn verify_alone(program: &Program, expr: &Expr) -> Result<Kind, VerifyFault>
 }
 
 /// Checks `value` of the elements of `list` that pass `filter`, outside the program's steps, and gives the value's kind.
-pub fn verify_each(program: &Program, list: &ListPlace, var: LoopVar, filter: Option<&Expr>, value: &Expr) -> Result<Kind, VerifyFault> {
+pub fn verify_each(
+    program: &Program,
+    list: &ListPlace,
+    var: LoopVar,
+    filter: Option<&Expr>,
+    value: &Expr,
+) -> Result<Kind, VerifyFault> {
     let mut verifier = Verifier::new(program);
     let mut check = || {
         verifier.list(list)?;
@@ -221,7 +231,8 @@ impl<'a> Verifier<'a> {
                 Checked { kind: *kind, cost: place.states.len() as u64 }
             }
             Expr::Step(kind, id) => {
-                let step = self.program.steps[..self.earlier].get(id.0 as usize).ok_or(VerifyReason::StepNotEarlier(*id))?;
+                let step =
+                    self.program.steps[..self.earlier].get(id.0 as usize).ok_or(VerifyReason::StepNotEarlier(*id))?;
                 if step.kind != *kind {
                     return Err(VerifyReason::KindOfOperand(step.kind));
                 }
@@ -260,7 +271,14 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    fn fold(&mut self, fold: Fold, list: &ListPlace, var: LoopVar, parts: [Option<&Expr>; 3], depth: u32) -> Result<Checked, VerifyReason> {
+    fn fold(
+        &mut self,
+        fold: Fold,
+        list: &ListPlace,
+        var: LoopVar,
+        parts: [Option<&Expr>; 3],
+        depth: u32,
+    ) -> Result<Checked, VerifyReason> {
         let [filter, value, empty] = parts;
         let wants_value = !matches!(fold, Fold::Exists | Fold::All | Fold::Count);
         if value.is_some() != wants_value || empty.is_some() != matches!(fold, Fold::Max | Fold::Min) {
@@ -284,7 +302,9 @@ impl<'a> Verifier<'a> {
             each = each.saturating_add(checked.cost);
             match fold {
                 Fold::Sum if checked.kind != Kind::Integer => return Err(VerifyReason::KindOfOperand(checked.kind)),
-                Fold::Max | Fold::Min if !ORDERED.contains(&checked.kind) => return Err(VerifyReason::KindOfOperand(checked.kind)),
+                Fold::Max | Fold::Min if !ORDERED.contains(&checked.kind) => {
+                    return Err(VerifyReason::KindOfOperand(checked.kind));
+                }
                 Fold::Max | Fold::Min => kind = checked.kind,
                 _ => {}
             }
@@ -342,7 +362,11 @@ impl<'a> Verifier<'a> {
         self.states(&list.states)?;
         self.word(list.length)?;
         let end = u64::from(list.first.offset) + u64::from(list.stride) * u64::from(list.max);
-        if list.stride > 0 && end <= u64::from(self.span(list.first.base)?) { Ok(()) } else { Err(VerifyReason::ListOutOfPlace) }
+        if list.stride > 0 && end <= u64::from(self.span(list.first.base)?) {
+            Ok(())
+        } else {
+            Err(VerifyReason::ListOutOfPlace)
+        }
     }
 }
 

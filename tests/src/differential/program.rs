@@ -2,7 +2,9 @@
 //! Invariant: every program passes `ir::verify`. Must not know: engines, frames' contents.
 
 use super::{Random, evidence};
-use guiju_compiler::ir::{Base, Binary, Expr, FOLD_DEPTH_MAX, Fold, Kind, ListPlace, LoopVar, Place, Program, Step, StepId, TraceId, WordAt};
+use guiju_compiler::ir::{
+    Base, Binary, Expr, FOLD_DEPTH_MAX, Fold, Kind, ListPlace, LoopVar, Place, Program, Step, StepId, TraceId, WordAt,
+};
 use guiju_runtime::frame::Layout;
 use guiju_runtime::value::Type;
 
@@ -66,7 +68,8 @@ impl Scope {
             }
             Type::List { element, max } => {
                 let stride = Layout::words_of(element);
-                let list = ListPlace { length: at(first), first: at(first + 1), stride, max: *max, states: states.to_vec() };
+                let list =
+                    ListPlace { length: at(first), first: at(first + 1), stride, max: *max, states: states.to_vec() };
                 self.lists.push((list, (**element).clone()));
             }
             _ => self.scalars.push((kind(ty), Place { word: at(first), states: states.to_vec() })),
@@ -208,7 +211,9 @@ fn boolean(random: &mut Random, scope: &Scope, d: usize) -> Expr {
 }
 
 fn integer(random: &mut Random, scope: &Scope, d: usize) -> Expr {
-    let both = |random: &mut Random, op, left, right| Expr::Binary(op, boxed(random, scope, left, d), boxed(random, scope, right, d));
+    let both = |random: &mut Random, op, left, right| {
+        Expr::Binary(op, boxed(random, scope, left, d), boxed(random, scope, right, d))
+    };
     match random.below(12) {
         0 => both(random, Binary::Add, Kind::Integer, Kind::Integer),
         1 => both(random, Binary::Subtract, Kind::Integer, Kind::Integer),
