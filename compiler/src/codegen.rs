@@ -101,6 +101,9 @@ fn target() -> Result<OwnedTargetIsa, CodegenFault> {
     machine.finish(settings::Flags::new(flags)).map_err(|why| CodegenFault::Machine(why.to_string()))
 }
 
+/// A name that code calls, and where it lies.
+type Symbol = (&'static str, fn() -> *const u8);
+
 /// The functions of the calendar that code may call.
 #[derive(Clone, Copy)]
 struct Calendar {
@@ -111,7 +114,7 @@ struct Calendar {
 }
 
 impl Calendar {
-    const SYMBOLS: [(&'static str, fn() -> *const u8); 4] = [
+    const SYMBOLS: [Symbol; 4] = [
         ("guiju_add_months", || words::add_months as *const u8),
         ("guiju_add_days", || words::add_days as *const u8),
         ("guiju_years_until", || words::years_until as *const u8),

@@ -120,10 +120,10 @@ pub fn verify(program: &Program) -> Result<(), VerifyFault> {
         if found != step.kind {
             return Err(at(VerifyReason::KindOfStep { said: step.kind, found }));
         }
-        if let Some(trace) = step.trace {
-            if trace.0 >= program.trace_points || found != Kind::Boolean || !traced.insert(trace) {
-                return Err(at(VerifyReason::Trace));
-            }
+        if let Some(trace) = step.trace
+            && (trace.0 >= program.trace_points || found != Kind::Boolean || !traced.insert(trace))
+        {
+            return Err(at(VerifyReason::Trace));
         }
     }
     if u64::from(program.trace_points) > NODES_MAX || program.outputs.len() as u64 > NODES_MAX {
