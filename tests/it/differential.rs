@@ -296,3 +296,56 @@ fn code_is_never_writable_and_its_memory_comes_back() {
     assert!(after.1 < before.1 + 200, "maps {before:?} then {after:?}");
     assert!(after.0 < before.0 + 65_536, "resident kB {before:?} then {after:?}");
 }
+
+/// The bounds of the verifier are bounds that code generation can bear: a program at them compiles, runs and agrees.
+#[test]
+fn the_largest_programs_compile() {
+    let sum = |i: u32| {
+        let mut expr = *load(Kind::Integer, 0, 1);
+        for j in 0..30 {
+            expr = Expr::Binary(Binary::Add, Box::new(expr), load(Kind::Integer, 0, 1 + (i + j) % 900));
+        }
+        let expr = Expr::Binary(Binary::Less, Box::new(expr), load(Kind::Integer, 0, 1 + i % 900));
+        Step { name: String::new(), kind: Kind::Boolean, expr, trace: Some(ir::TraceId(i)) }
+    };
+    let wide = Program {
+        frame_words: 901,
+        literals: vec![],
+        steps: (0..750).map(sum).collect(),
+        outputs: (0..750).map(StepId).collect(),
+        trace_points: 750,
+    };
+    let mut loops = wide.clone();
+    let fold = |i: u32| {
+        let element = |offset| Place { word: WordAt { base: Base::Element(LoopVar(0)), offset }, states: vec![] };
+        let expr = Expr::Fold {
+            fold: Fold::CountDistinct,
+            list: ListPlace { length: at(i % 8), first: at(1 + i % 8), stride: 2, max: 8, states: vec![] },
+            var: LoopVar(0),
+            filter: Some(Box::new(Expr::Load(Kind::Boolean, element(1)))),
+            value: Some(Box::new(Expr::Load(Kind::Integer, element(0)))),
+            empty: None,
+        };
+        Step { name: String::new(), kind: Kind::Integer, expr, trace: None }
+    };
+    loops.steps = (0..ir::verify::FOLDS_MAX).map(fold).collect();
+    (loops.outputs, loops.trace_points) = ((0..ir::verify::FOLDS_MAX).map(StepId).collect(), 0);
+    // Every loop's result is wanted again after the last loop.
+    let mut live = loops.clone();
+    for i in 0..ir::verify::FOLDS_MAX {
+        let earlier = |id| Box::new(Expr::Step(Kind::Integer, StepId(id)));
+        let expr = Expr::Binary(Binary::Add, earlier(i), earlier(ir::verify::FOLDS_MAX - 1 - i));
+        live.steps.push(Step { name: String::new(), kind: Kind::Integer, expr, trace: None });
+    }
+    live.outputs = (ir::verify::FOLDS_MAX..2 * ir::verify::FOLDS_MAX).map(StepId).collect();
+    let mut over = loops.clone();
+    over.steps.push(fold(0));
+    assert_eq!(ir::verify(&over).map_err(|f| f.reason), Err(ir::verify::VerifyReason::TooManyFolds));
+    for program in [wide, loops, live] {
+        let frame: Vec<i64> = (0..901).map(|i| if i == 0 { 0 } else { (i * 7_919) % 11 }).collect();
+        let mut native = Evaluation::default();
+        let module = codegen::native(&program).unwrap_or_else(|why| panic!("{why}"));
+        module.run(&Frame::from_words(frame.clone()), &mut native).expect("the frame fits");
+        assert_eq!(native, interpret::run(&program, &frame));
+    }
+}

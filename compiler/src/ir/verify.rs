@@ -8,6 +8,8 @@ use std::fmt;
 
 /// Most expression nodes of a program.
 pub const NODES_MAX: u64 = 100_000;
+/// Most folds of a program: each is a loop of native code, and register allocation takes time by loops times live words.
+pub const FOLDS_MAX: u32 = 1_000;
 /// Deepest nesting of an expression.
 pub const DEPTH_MAX: u32 = 200;
 /// Most units of work of one run: a node visited, an element tried, two values compared.
@@ -31,6 +33,8 @@ pub struct VerifyFault {
 pub enum VerifyReason {
     /// More than [`NODES_MAX`] nodes.
     TooManyNodes,
+    /// More than [`FOLDS_MAX`] folds.
+    TooManyFolds,
     /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
     /// Dearer than [`COST_MAX`].
@@ -75,6 +79,7 @@ impl fmt::Display for VerifyFault {
         }
         match &self.reason {
             VerifyReason::TooManyNodes => write!(f, "more than {NODES_MAX} nodes"),
+            VerifyReason::TooManyFolds => write!(f, "more than {FOLDS_MAX} folds"),
             VerifyReason::TooDeep => write!(f, "expressions nested deeper than {DEPTH_MAX}"),
             VerifyReason::TooCostly => write!(f, "worst case over {COST_MAX} units of work"),
             VerifyReason::FrameTooLarge => write!(f, "frame over {FRAME_WORDS_MAX} words"),
@@ -187,6 +192,7 @@ struct Verifier<'a> {
     /// Strides of the lists of enclosing folds, outermost first.
     strides: Vec<u32>,
     nodes: u64,
+    folds: u32,
     cost: u64,
     distinct: u64,
 }
@@ -195,7 +201,7 @@ const ORDERED: &[Kind] = &[Kind::Integer, Kind::Date, Kind::Month];
 
 impl<'a> Verifier<'a> {
     fn new(program: &'a Program) -> Self {
-        Self { program, earlier: 0, strides: Vec::new(), nodes: 0, cost: 0, distinct: 0 }
+        Self { program, earlier: 0, strides: Vec::new(), nodes: 0, folds: 0, cost: 0, distinct: 0 }
     }
 
     fn expr(&mut self, expr: &Expr, depth: u32) -> Result<Checked, VerifyReason> {
@@ -280,6 +286,10 @@ impl<'a> Verifier<'a> {
         depth: u32,
     ) -> Result<Checked, VerifyReason> {
         let [filter, value, empty] = parts;
+        self.folds += 1;
+        if self.folds > FOLDS_MAX {
+            return Err(VerifyReason::TooManyFolds);
+        }
         let wants_value = !matches!(fold, Fold::Exists | Fold::All | Fold::Count);
         if value.is_some() != wants_value || empty.is_some() != matches!(fold, Fold::Max | Fold::Min) {
             return Err(VerifyReason::FoldParts);
