@@ -57,6 +57,8 @@ codes! {
     ReservedName = "E0115",
     /// A bracket without its partner.
     Unbalanced = "E0116",
+    /// The formatter would have changed a meaning and refused.
+    FormatterFault = "E0117",
     /// A name or text that is not in Unicode normal form C.
     NotNormal = "E0201",
     /// A character that a name may not have.

@@ -129,7 +129,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
 ];
 
 /// The spelling of a keyword rule in `language`; `None` for rules that are no keywords.
-pub(super) fn spelling(rule: Rule, language: Language) -> Option<&'static str> {
+pub(crate) fn spelling(rule: Rule, language: Language) -> Option<&'static str> {
     let (_, zh, en) = KEYWORDS.iter().find(|(keyword, _, _)| *keyword == rule)?;
     Some(match language {
         Language::Zh => zh,
