@@ -189,6 +189,11 @@ pub(super) fn opens_clause(word: &str) -> bool {
     is_one_of(word, CLAUSE_WORDS)
 }
 
+/// Whether the name after `word` is declared there.
+pub(super) fn declares(word: &str) -> bool {
+    opens_item(word) || opens_clause(word)
+}
+
 /// Whether `word` makes what follows nest.
 pub(super) fn nests(word: &str) -> bool {
     is_one_of(word, NESTING_WORDS)
