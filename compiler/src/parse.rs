@@ -51,8 +51,8 @@ fn parse_all(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnost
         let fault = Diagnostic::new(
             Code::TooLong,
             Span { file, start: 0, end: 0 },
-            format!("文件有 {length} 字节, 超过上限 {SOURCE_BYTES_MAX} 字节"),
-            format!("the file has {length} bytes, more than the limit of {SOURCE_BYTES_MAX} bytes"),
+            format!("文件超过上限 {SOURCE_BYTES_MAX} 字节"),
+            format!("the file is longer than the limit of {SOURCE_BYTES_MAX} bytes"),
         )
         .help("把文件按主题拆成几个模块, 用 `引用` 连接", "split the file into modules and connect them with `import`");
         return (None, vec![fault]);
