@@ -76,7 +76,8 @@ pub fn half_width(character: char) -> Option<char> {
     }
 }
 
-fn is_radical(character: char) -> bool {
+/// Whether the character is a radical's symbol, which looks like an ideograph and is none.
+pub(crate) fn is_radical(character: char) -> bool {
     matches!(character, '\u{2E80}'..='\u{2FDF}')
 }
 

@@ -23,6 +23,7 @@ pub(crate) use keyword::spelling;
 use node::Builder;
 use pest::Parser;
 use scan::{Chunk, Scan};
+use std::collections::BTreeSet;
 
 mod grammar {
     //! What pest derives from `grammar.pest`: a rule for each of its lines.
@@ -39,6 +40,13 @@ const DIAGNOSTICS_MAX: usize = 64;
 /// or is refused as a whole. A source is well formed when no diagnostic is an error.
 pub fn parse(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnostic>) {
     let (module, mut diagnostics) = parse_all(file, source);
+    // A word or character that is wrong in itself explains the syntax error that it causes.
+    let explained: BTreeSet<u32> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code != Code::Syntax)
+        .map(|diagnostic| diagnostic.primary.start)
+        .collect();
+    diagnostics.retain(|diagnostic| diagnostic.code != Code::Syntax || !explained.contains(&diagnostic.primary.start));
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.start, diagnostic.primary.end, diagnostic.code));
     diagnostics.dedup();
     diagnostics.truncate(DIAGNOSTICS_MAX);

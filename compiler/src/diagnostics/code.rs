@@ -37,8 +37,6 @@ codes! {
     TooLong = "E0105",
     /// A text without its closing quote, or with an unknown escape.
     BadText = "E0106",
-    /// A character that has no meaning here.
-    BadCharacter = "E0107",
     /// A number too large for its place.
     BadNumber = "E0108",
     /// Comparisons in a row without parentheses.

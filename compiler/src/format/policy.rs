@@ -201,7 +201,8 @@ fn table(writer: &mut Writer, clause: &TableClause) {
     let header_start = clause.columns.first().map_or(clause.span.end, |column| column.span.start);
     let header_end = clause.columns.last().map_or(clause.span.end, |column| column.span.end);
     let first_row = clause.rows.first().map_or(clause.span.end, |row| row.span.start);
-    writer.before(clause.span.start, header_start);
+    let head_end = clause.citation.as_ref().map_or(clause.ty.span.end, |citation| citation.span.end);
+    writer.before(clause.span.start, head_end);
     let mut line = format!(
         "{} {} : {} {}",
         writer.word(Rule::k_table),
@@ -212,7 +213,8 @@ fn table(writer: &mut Writer, clause: &TableClause) {
     if let Some(cited) = &clause.citation {
         line = format!("{line} {}", citation(cited));
     }
-    writer.unit(&line, header_start);
+    // What follows the type on its line (`命中 …`) has no place in the tree.
+    writer.unit(&line, line_end(writer.source, head_end).min(header_start));
 
     let cited = clause.rows.iter().any(|row| row.citation.is_some());
     let mut lines: Vec<Vec<String>> = Vec::with_capacity(clause.rows.len() + 1);
