@@ -1,4 +1,3 @@
 //! Values, schemas, frames and loaded native policies. Knows nothing of source text, Cranelift, files or networks.
 pub mod date;
-pub mod frame;
 pub mod value;
