@@ -2,6 +2,7 @@
 pub mod ast;
 pub mod codegen;
 pub mod diagnostics;
+pub mod explain;
 pub mod hash;
 pub mod interpret;
 pub mod ir;
