@@ -1,4 +1,8 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod cli;
+mod diagnostics;
 mod differential;
 mod evidence;
+mod layout;
+mod syntax;
 mod tidy;
