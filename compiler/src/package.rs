@@ -11,6 +11,8 @@ use guiju_runtime::frame::Layout;
 use guiju_runtime::value::{Fact, Schema, Type};
 use std::sync::Arc;
 
+pub use crate::compile::{FILES_MAX, compile};
+
 /// Everything that a set of modules declares.
 #[derive(Clone, Debug)]
 pub struct Package {

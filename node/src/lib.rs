@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 pub mod block;
 pub mod city;
+pub mod client;
 pub mod codec;
 pub mod crypto;
 pub mod transaction;
