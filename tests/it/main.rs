@@ -3,4 +3,6 @@ mod cli;
 mod diagnostics;
 mod layout;
 mod syntax;
+mod differential;
+mod evidence;
 mod tidy;

@@ -1,1 +1,2 @@
-//! .
+//! Fixtures, differential tests and the simulator of Guiju. Knows all three packages; none of them knows it.
+pub mod differential;
