@@ -2,11 +2,14 @@
 //! a subcommand. Invariant: exit code 0 is well, 1 is a fault of the policy, 2 is a fault of the use. Must not know: the
 //! ledger, the network.
 
+mod check;
 mod command;
+mod eval;
 mod fmt;
 mod forward;
 mod report;
 mod sources;
+mod test;
 
 use clap::Parser;
 use command::{Arguments, Command, MessageLanguage};
@@ -58,7 +61,10 @@ pub fn run(arguments: &[OsString], locale: &str, out: &mut dyn Write, err: &mut 
     let language = parsed.lang.or(parsed.command.messages()).map_or_else(|| language_of(locale), MessageLanguage::pick);
     let mut report = Report::new(language, out, err);
     match &parsed.command {
+        Command::Check(arguments) => check::run(arguments, &mut report),
         Command::Fmt(arguments) => fmt::run(arguments, &mut report),
+        Command::Test(arguments) => test::run(arguments, &mut report),
+        Command::Eval(arguments) => eval::run(arguments, &mut report),
     }
 }
 

@@ -52,6 +52,11 @@ impl<'a> Report<'a> {
         diagnostics.iter().any(Diagnostic::is_error)
     }
 
+    /// Text of result as it is.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.failed |= write!(self.out, "{text}").is_err();
+    }
+
     /// The ending, unless the words did not get through.
     pub(crate) fn end(&self, ending: Ending) -> Ending {
         if self.failed { Ending::Usage } else { ending }
