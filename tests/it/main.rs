@@ -1,4 +1,5 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod check;
 mod cli;
 mod diagnostics;
 mod differential;
