@@ -3,4 +3,6 @@
 pub mod block;
 pub mod codec;
 pub mod crypto;
+pub mod custody;
+pub mod state;
 pub mod transaction;

@@ -1,0 +1,3 @@
+//! Ledger state.
+
+pub mod feed;
