@@ -1,4 +1,6 @@
 //! The Guiju policy language: text in; diagnostics and native policies out.
 pub mod ast;
+pub mod codegen;
+pub mod interpret;
 pub mod ir;
 pub mod source;
