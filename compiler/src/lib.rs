@@ -2,5 +2,7 @@
 pub mod ast;
 pub mod codegen;
 pub mod interpret;
+pub mod diagnostics;
 pub mod ir;
+pub mod package;
 pub mod source;
