@@ -3,11 +3,11 @@
 pub mod block;
 pub mod client;
 pub mod codec;
-pub mod crypto;
-pub mod transaction;
 pub mod consensus;
+pub mod crypto;
 pub mod custody;
 pub mod mempool;
 pub mod replica;
 pub mod state;
 pub mod sync;
+pub mod transaction;

@@ -1,6 +1,9 @@
 //! Placeholder shape of the ledger's result types until the ledger's own file is merged; it replaces this one whole.
 //! Invariant: none of its own. Must not know: consensus, network, storage.
 
+pub mod feed;
+
+use self::feed::CustodyFeed;
 use crate::block::CertifiedBlock;
 use crate::crypto::Digest;
 use crate::transaction::{Height, TransactionId};
@@ -13,15 +16,14 @@ pub struct Batch {
     pub height: Height,
     /// The block, and why it is final.
     pub block: CertifiedBlock,
+    /// Changed state, `None` for removal.
+    pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Changed nodes of the state tree, `None` for removal.
+    pub tree_nodes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// State root after the block.
     pub state_root: Digest,
-}
-
-/// What custodians learn of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CustodyFeed {
-    /// The block's height.
-    pub height: Height,
+    /// Encoded feed for the custodian.
+    pub feed: Vec<u8>,
 }
 
 /// What became of a transaction.

@@ -24,7 +24,7 @@ use arc_malachitebft_core_types::{
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
-use std::time::Duration;
+use core::time::Duration;
 
 /// A wait inside a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

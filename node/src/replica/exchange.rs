@@ -2,7 +2,7 @@
 //! replica's part in catching up. Invariant: a transaction is forwarded only once the ledger has admitted it.
 //! Must not know: rounds, votes.
 
-use super::events::{Action, NodeId, PeerMessage, SYNC_BLOCKS_MAX, SYNC_BYTES_MAX, TimerId};
+use super::events::{Action, CAPSULES_MAX, NodeId, PeerMessage, SYNC_BLOCKS_MAX, SYNC_BYTES_MAX, TimerId};
 use super::ledger::LedgerApi;
 use super::{GOSSIP_MS, Phase, Replica, STATUS_PAUSE_MS, SYNC_ANSWER_MS, SYNC_PATIENCE_MS};
 use crate::block::CertifiedBlock;
@@ -133,7 +133,7 @@ impl<L: LedgerApi> Replica<L> {
     }
 
     pub(super) fn on_want_capsules(&mut self, peer: NodeId, ids: Vec<CapsuleId>) {
-        self.actions.push(Action::Custody(CustodyOrder::Want(ids, peer)));
+        self.actions.push(Action::Custody(CustodyOrder::Want { capsules: ids, from: peer.0 }));
     }
 
     pub(super) fn on_custody(&mut self, report: CustodyReport) {
@@ -142,8 +142,16 @@ impl<L: LedgerApi> Replica<L> {
             CustodyReport::Transaction(transaction) => {
                 let _ = self.take_in(Envelope { transaction, capsules: Vec::new() }, true);
             }
-            CustodyReport::Want(ids) => self.broadcast(PeerMessage::WantCapsules(ids)),
-            CustodyReport::Have { to, capsules } => self.send(to, PeerMessage::Capsules(capsules)),
+            CustodyReport::Want(ids) => {
+                for ids in ids.chunks(CAPSULES_MAX) {
+                    self.broadcast(PeerMessage::WantCapsules(ids.to_vec()));
+                }
+            }
+            CustodyReport::Have { to, capsules } => {
+                for capsules in capsules.chunks(CAPSULES_MAX) {
+                    self.send(NodeId(to), PeerMessage::Capsules(capsules.to_vec()));
+                }
+            }
         }
     }
 }
