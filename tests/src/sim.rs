@@ -30,7 +30,7 @@ pub struct Options {
 impl Options {
     /// The usual run of `seed`.
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, wal: true, chaos_ms: 20_000 }
+        Self { seed, wal: true, chaos_ms: 60_000 }
     }
 }
 
@@ -57,6 +57,8 @@ pub struct Faults {
     pub cut_every_ms: u64,
     /// Milliseconds between two transactions by clients, on average.
     pub submit_every_ms: u64,
+    /// One node that forgets its write-ahead log at every crash and so lies by signing twice: less than a third.
+    pub amnesiac: Option<usize>,
 }
 
 impl Faults {
@@ -68,18 +70,19 @@ impl Faults {
             reorder: some(dice, 1_000),
             corrupt: some(dice, 200),
             // Crashes are what this simulator is for: never none.
-            crash: 5 + dice.below(60) as u32,
+            crash: 10 + dice.below(110) as u32,
             delay_ms: 1 + dice.below(60),
             skew_ms: dice.below(800),
             sync_ms: dice.below(12),
             cut_every_ms: if dice.chance(5_000) { 1_500 + dice.below(6_000) } else { 0 },
             submit_every_ms: 20 + dice.below(400),
+            amnesiac: if dice.chance(3_000) { Some(dice.below(4) as usize) } else { None },
         }
     }
 
     /// No faults: the network after healing.
     fn none(self) -> Self {
-        Self { drop: 0, duplicate: 0, reorder: 0, corrupt: 0, crash: 0, cut_every_ms: 0, delay_ms: 20, ..self }
+        Self { drop: 0, duplicate: 0, reorder: 0, corrupt: 0, crash: 0, cut_every_ms: 0, delay_ms: 5, ..self }
     }
 }
 
@@ -92,4 +95,15 @@ pub fn run(options: Options) -> Result<Record, Failure> {
     world.heal(faults.none())?;
     world.expect_progress()?;
     Ok(world.record())
+}
+
+/// One node is dead from the start and nothing else is wrong. Gives how long each of `count` transactions, sent one
+/// after another to the others, took from its submission to its commitment anywhere, in simulated milliseconds.
+pub fn latencies_with_one_dead(seed: u64, count: usize) -> Result<Vec<u64>, Failure> {
+    let mut dice = Dice::new(seed);
+    let calm = Faults { submit_every_ms: 0, skew_ms: 0, sync_ms: 4, ..Faults::draw(&mut dice).none() };
+    let mut world = World::new(dice, calm, true);
+    world.bury(3);
+    world.run_until(1_000)?;
+    (0..count).map(|i| world.time_one(i % 3)).collect()
 }

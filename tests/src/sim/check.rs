@@ -97,6 +97,8 @@ pub struct Record {
     pub synced: u64,
     /// Statements signed.
     pub statements: u64,
+    /// Statements that the amnesiac contradicted.
+    pub lies: u64,
     /// Digest of everything sent and committed, in order.
     pub fingerprint: Digest,
 }
@@ -105,6 +107,8 @@ pub struct Record {
 pub(super) struct Checker {
     chain: ChainId,
     validators: Vec<PublicKey>,
+    /// Who is expected to sign twice; all others must be right in spite of it.
+    liar: Option<PublicKey>,
     said: BTreeMap<Slot, Option<Digest>>,
     committed: BTreeMap<Height, (Digest, Digest)>,
     executed: BTreeMap<TransactionId, Height>,
@@ -112,10 +116,11 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    pub(super) fn new(chain: ChainId, validators: Vec<PublicKey>) -> Self {
+    pub(super) fn new(chain: ChainId, validators: Vec<PublicKey>, liar: Option<PublicKey>) -> Self {
         Self {
             chain,
             validators,
+            liar,
             said: BTreeMap::new(),
             committed: BTreeMap::new(),
             executed: BTreeMap::new(),
@@ -132,6 +137,7 @@ impl Checker {
                     self.record.statements += 1;
                 }
                 Some(first) if *first == second => {}
+                Some(_) if self.liar == Some(slot.validator) => self.record.lies += 1,
                 Some(first) => return Err(Failure::DoubleSign { slot, first: *first, second }),
             }
         }

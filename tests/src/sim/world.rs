@@ -2,10 +2,10 @@
 //! Invariant: things happen in order of (time, number); a node's actions are done in order, each alone, and a crash
 //! can follow any of them. Must not know: promises; the checker does.
 
+use super::Faults;
 use super::check::{Checker, Failure, Record};
 use super::dice::Dice;
 use super::ledger::{MiniLedger, Store};
-use super::Faults;
 use guiju_node::block::Timestamp;
 use guiju_node::codec::{Decode as _, Encode as _};
 use guiju_node::consensus::WalRecord;
@@ -29,11 +29,26 @@ const IDLE_MS: u64 = 10_000;
 const CLIENT: Signer = Signer::Department(DepartmentId(1));
 
 enum Occurrence {
-    Deliver { from: usize, to: usize, life: u32, bytes: Vec<u8> },
-    Timer { node: usize, life: u32, id: TimerId, setting: u64 },
+    Deliver {
+        from: usize,
+        to: usize,
+        life: u32,
+        bytes: Vec<u8>,
+    },
+    Timer {
+        node: usize,
+        life: u32,
+        id: TimerId,
+        setting: u64,
+    },
     /// The node's disk or processor is done: it goes on with its actions.
-    Resume { node: usize, life: u32 },
-    Restart { node: usize },
+    Resume {
+        node: usize,
+        life: u32,
+    },
+    Restart {
+        node: usize,
+    },
     Submit,
     Cut,
     Mend,
@@ -95,7 +110,8 @@ impl World {
                 timers: BTreeMap::new(),
             })
             .collect();
-        let checker = Checker::new(chain, keys.iter().map(Keypair::public).collect());
+        let liar = faults.amnesiac.map(|node| keys[node].public());
+        let checker = Checker::new(chain, keys.iter().map(Keypair::public).collect(), liar);
         let mut world = Self {
             dice,
             faults,
@@ -219,7 +235,7 @@ impl World {
             }
             Occurrence::Restart { node } => self.restart(node),
             Occurrence::Submit => {
-                if self.healed {
+                if self.healed || self.faults.submit_every_ms == 0 {
                     return Ok(());
                 }
                 let node = self.dice.below(NODES as u64) as usize;
@@ -269,12 +285,33 @@ impl World {
         Ok(())
     }
 
+    /// Lets `node` never come up.
+    pub(super) fn bury(&mut self, node: usize) {
+        self.queue.retain(|_, occurrence| !matches!(occurrence, Occurrence::Restart { node: n } if *n == node));
+    }
+
+    /// Submits a transaction to `node` and waits for a block with it; gives the simulated milliseconds it took.
+    pub(super) fn time_one(&mut self, node: usize) -> Result<u64, Failure> {
+        let begin = self.now_ms;
+        let id = self.submit_to(node)?;
+        while !self.checker.is_executed(&id) {
+            if self.now_ms > begin + PATIENCE_MS {
+                let heights = self.nodes.iter().map(|node| node.disk.store.height().0).collect();
+                return Err(Failure::NoProgress { heights, missing: 1 });
+            }
+            let step = self.now_ms + 10;
+            self.run_until(step)?;
+        }
+        Ok(self.now_ms - begin)
+    }
+
     fn restart(&mut self, node: usize) -> Result<(), Failure> {
         let store = self.nodes[node].disk.store.clone();
         let validators: Vec<_> = self.keys.iter().map(Keypair::public).collect();
         let signers = BTreeMap::from([(CLIENT, self.client.public())]);
         let ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
-        let peers = (0..NODES).filter(|other| *other != node).map(|other| (node_id(other), validators[other])).collect();
+        let peers =
+            (0..NODES).filter(|other| *other != node).map(|other| (node_id(other), validators[other])).collect();
         let mempool = MempoolLimits { count: 400, ..MempoolLimits::default() };
         let config = ReplicaConfig { key: self.keys[node].clone(), node: node_id(node), peers, mempool };
         // The records cross the disk as bytes.
@@ -298,7 +335,10 @@ impl World {
         let kept = self.dice.below(lost.disk.unsynced.len() as u64 + 1) as usize;
         let survived: Vec<_> = lost.disk.unsynced.drain(..).take(kept).collect();
         lost.disk.wal.extend(survived);
-        let pause = 1 + self.dice.below(3_000);
+        if self.faults.amnesiac == Some(node) {
+            lost.disk.wal.clear();
+        }
+        let pause = 1 + self.dice.below(2_000);
         self.at(pause, Occurrence::Restart { node });
         for other in (0..NODES).filter(|other| *other != node) {
             if self.nodes[other].replica.is_some() {
