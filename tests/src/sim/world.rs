@@ -161,7 +161,22 @@ impl World {
         self.healed = true;
         self.mend();
         let limit = self.now_ms + 5_000;
-        self.run_until(limit)
+        self.run_until(limit)?;
+        self.expect_rest()
+    }
+
+    /// Whoever is still inside a round closes it, without being given anything more; then nothing is decided.
+    fn expect_rest(&mut self) -> Result<(), Failure> {
+        let settle = self.now_ms + PATIENCE_MS;
+        self.run_until(settle)?;
+        let before = self.top();
+        let end = self.now_ms + IDLE_MS;
+        self.run_until(end)?;
+        let resting = self.nodes.iter().all(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none()));
+        if self.top() != before || !resting {
+            return Err(Failure::Restless { heights: (before, self.top()) });
+        }
+        Ok(())
     }
 
     /// A healed network decides what it is given, at every node, then comes to rest.
@@ -182,17 +197,7 @@ impl World {
             let step = self.now_ms + 100;
             self.run_until(step)?;
         }
-        // Whoever is still inside a round closes it; then nothing more may be decided.
-        let settle = self.now_ms + PATIENCE_MS;
-        self.run_until(settle)?;
-        let before = self.top();
-        let end = self.now_ms + IDLE_MS;
-        self.run_until(end)?;
-        let resting = self.nodes.iter().all(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none()));
-        if self.top() != before || !resting {
-            return Err(Failure::Restless { heights: (before, self.top()) });
-        }
-        Ok(())
+        self.expect_rest()
     }
 
     fn top(&self) -> u64 {
