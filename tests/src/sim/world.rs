@@ -86,6 +86,8 @@ pub(super) struct World {
     client: Keypair,
     chain: ChainId,
     cut: Option<usize>,
+    /// Whether transactions are lost between nodes, and nothing else is.
+    mute: bool,
     healed: bool,
     checker: Checker,
 }
@@ -124,6 +126,7 @@ impl World {
             client: Keypair::from_seed([77; 32]),
             chain,
             cut: None,
+            mute: false,
             healed: false,
             checker,
         };
@@ -295,6 +298,25 @@ impl World {
         self.queue.retain(|_, occurrence| !matches!(occurrence, Occurrence::Restart { node: n } if *n == node));
     }
 
+    /// A node that is not to propose opens a height for a transaction only it has, and dies once it has woken the
+    /// others. They must close the height with nothing to put into it, and rest.
+    pub(super) fn open_and_die(&mut self) -> Result<(), Failure> {
+        self.mute = true;
+        let first = self.nodes[0].replica.as_ref().map(Replica::next_proposer);
+        let node = (0..NODES).find(|node| Some(self.keys[*node].public()) != first).expect("only one is to propose");
+        self.submit_to(node)?;
+        while self.nodes.iter().any(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none())) {
+            let step = self.now_ms + 10;
+            self.run_until(step)?;
+            if self.now_ms > PATIENCE_MS {
+                return Err(Failure::NoProgress { heights: vec![self.top()], missing: 1 });
+            }
+        }
+        self.crash(node)?;
+        self.expect_rest()?;
+        if self.top() == 0 { Err(Failure::Restless { heights: (0, 0) }) } else { Ok(()) }
+    }
+
     /// Submits a transaction to `node` and waits for a block with it; gives the simulated milliseconds it took.
     pub(super) fn time_one(&mut self, node: usize) -> Result<u64, Failure> {
         let begin = self.now_ms;
@@ -460,7 +482,8 @@ impl World {
     fn transmit(&mut self, from: usize, to: usize, message: &PeerMessage) {
         let mut bytes = message.to_bytes();
         self.checker.note(&bytes);
-        if self.nodes[to].replica.is_none() || self.is_cut(from, to) || self.dice.chance(self.faults.drop) {
+        let muted = self.mute && matches!(message, PeerMessage::Transaction(_));
+        if self.nodes[to].replica.is_none() || self.is_cut(from, to) || muted || self.dice.chance(self.faults.drop) {
             self.checker.record.lost += 1;
             return;
         }
