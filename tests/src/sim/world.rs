@@ -336,7 +336,10 @@ impl World {
         let store = self.nodes[node].disk.store.clone();
         let validators: Vec<_> = self.keys.iter().map(Keypair::public).collect();
         let signers = BTreeMap::from([(CLIENT, self.client.public())]);
-        let ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
+        let mut ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
+        if self.faults.crook == Some(node) {
+            ledger.corrupt(validators[node]);
+        }
         let peers =
             (0..NODES).filter(|other| *other != node).map(|other| (node_id(other), validators[other])).collect();
         let mempool = MempoolLimits { count: 400, ..MempoolLimits::default() };
