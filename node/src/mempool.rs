@@ -316,7 +316,7 @@ mod tests {
         let (_, theirs) = envelope(2, 9, 9, 10);
         let mut pool = Mempool::new(MempoolLimits::default());
         assert!(pool.insert(theirs, Vec::new(), false));
-        assert_eq!(turn(&mut pool), [], "its own node sends it");
+        assert!(turn(&mut pool).is_empty(), "its own node sends it");
         (0..ORPHAN_AGE).for_each(|_| pool.grow_older());
         assert_eq!(turn(&mut pool), [9], "unless that node seems to be dead");
     }
