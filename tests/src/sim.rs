@@ -30,7 +30,7 @@ pub struct Options {
 impl Options {
     /// The usual run of `seed`.
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, wal: true, chaos_ms: 60_000 }
+        Self { seed, wal: true, chaos_ms: 40_000 }
     }
 }
 
