@@ -1,2 +1,3 @@
-//! .
-fn main() {}
+//! One integration binary: fixtures, transcripts and house rules.
+mod simulation;
+mod tidy;
