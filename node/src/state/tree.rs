@@ -146,7 +146,7 @@ fn stale_entry(version: u64) -> Vec<u8> {
 }
 
 /// Proof that a state entry has a value, or that there is none, under a state root.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateProof {
     /// Key hash and value hash of the leaf at the path's end: the entry's own, or for absence a neighbour's or none.
     leaf: Option<(Digest, Digest)>,
