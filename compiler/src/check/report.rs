@@ -23,6 +23,12 @@ impl Report {
         }
     }
 
+    /// Adds all findings of another report.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.refused |= other.refused;
+        other.findings.into_iter().for_each(|f| self.add(f));
+    }
+
     /// Whether any finding was an error.
     pub(crate) fn refused(&self) -> bool {
         self.refused
