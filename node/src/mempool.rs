@@ -14,6 +14,9 @@ use std::fmt;
 /// Room left in a block for header and list length, in bytes.
 const BLOCK_OVERHEAD: usize = 1024;
 
+/// Turns of gossip after which a transaction of another node's is sent again from here too: that node may be dead.
+const ORPHAN_AGE: u32 = 3;
+
 /// How much the mempool may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MempoolLimits {
@@ -81,6 +84,8 @@ struct Entry {
     block_bytes: usize,
     /// Handed in here, so that this node sends it again until it is in a block.
     local: bool,
+    /// Turns of gossip it has been pending.
+    age: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -154,7 +159,7 @@ impl Mempool {
         used.bytes += bytes;
         self.bytes += bytes;
         self.places.insert(transaction.id(), self.next);
-        self.entries.insert(self.next, Entry { transaction, capsules, bytes, block_bytes, local });
+        self.entries.insert(self.next, Entry { transaction, capsules, bytes, block_bytes, local, age: 0 });
         self.next += 1;
         true
     }
@@ -196,11 +201,18 @@ impl Mempool {
         chosen
     }
 
-    /// Up to `count` local transactions to send again, taking turns so that all are reached.
+    /// A turn of gossip has passed.
+    pub fn grow_older(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.age = entry.age.saturating_add(1);
+        }
+    }
+
+    /// Up to `count` transactions to send again, local or long pending, taking turns so that all are reached.
     pub fn to_gossip(&mut self, count: usize) -> Vec<Envelope> {
         let turn: Vec<u64> = (self.entries.range(self.gossip_from..))
             .chain(self.entries.range(..self.gossip_from))
-            .filter(|(_, entry)| entry.local)
+            .filter(|(_, entry)| entry.local || entry.age >= ORPHAN_AGE)
             .map(|(place, _)| *place)
             .take(count)
             .collect();
@@ -300,5 +312,12 @@ mod tests {
         };
         assert_eq!(turn(&mut pool), [2, 3, 4]);
         assert_eq!(turn(&mut pool), [5, 2, 3]);
+
+        let (_, theirs) = envelope(2, 9, 9, 10);
+        let mut pool = Mempool::new(MempoolLimits::default());
+        assert!(pool.insert(theirs, Vec::new(), false));
+        assert!(turn(&mut pool).is_empty(), "its own node sends it");
+        (0..ORPHAN_AGE).for_each(|_| pool.grow_older());
+        assert_eq!(turn(&mut pool), [9], "unless that node seems to be dead");
     }
 }

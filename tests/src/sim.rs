@@ -59,10 +59,13 @@ pub struct Faults {
     pub submit_every_ms: u64,
     /// One node that forgets its write-ahead log at every crash and so lies by signing twice: less than a third.
     pub amnesiac: Option<usize>,
+    /// One node that proposes blocks with a wrong state root. Never another than the amnesiac: one liar of four.
+    pub crook: Option<usize>,
 }
 
 impl Faults {
     fn draw(dice: &mut Dice) -> Self {
+        let liar = dice.below(10) as usize;
         let some = |dice: &mut Dice, max: u32| if dice.chance(5_000) { dice.below(u64::from(max)) as u32 } else { 0 };
         Self {
             drop: some(dice, 2_000),
@@ -76,7 +79,8 @@ impl Faults {
             sync_ms: dice.below(12),
             cut_every_ms: if dice.chance(5_000) { 1_500 + dice.below(6_000) } else { 0 },
             submit_every_ms: 20 + dice.below(400),
-            amnesiac: if dice.chance(3_000) { Some(dice.below(4) as usize) } else { None },
+            amnesiac: (liar < 4).then_some(liar),
+            crook: (4..8).contains(&liar).then(|| liar - 4),
         }
     }
 
@@ -116,5 +120,5 @@ pub fn height_opened_for_nothing(seed: u64) -> Result<(), Failure> {
 fn calm(seed: u64) -> World {
     let mut dice = Dice::new(seed);
     let faults = Faults::draw(&mut dice).none();
-    World::new(dice, Faults { submit_every_ms: 0, skew_ms: 0, sync_ms: 4, amnesiac: None, ..faults }, true)
+    World::new(dice, Faults { submit_every_ms: 0, skew_ms: 0, sync_ms: 4, amnesiac: None, crook: None, ..faults }, true)
 }

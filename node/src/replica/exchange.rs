@@ -46,6 +46,7 @@ impl<L: LedgerApi> Replica<L> {
     }
 
     pub(super) fn on_gossip_due(&mut self) {
+        self.mempool.grow_older();
         for envelope in self.mempool.to_gossip(GOSSIP_MAX) {
             self.broadcast(PeerMessage::Transaction(envelope));
         }

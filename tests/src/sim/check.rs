@@ -26,6 +26,8 @@ pub enum Failure {
     Fork(Height),
     /// One block gave two state roots.
     Roots(Height),
+    /// A block was committed whose header states another root than its parent left.
+    FalseRoot(Height),
     /// A block was committed on a certificate that proves nothing.
     Certificate(Height, CertificateFault),
     /// A transaction was executed twice.
@@ -64,6 +66,7 @@ impl fmt::Display for Failure {
             }
             Self::Fork(height) => write!(f, "two blocks at height {height}"),
             Self::Roots(height) => write!(f, "two state roots at height {height}"),
+            Self::FalseRoot(height) => write!(f, "block {height} states a false root"),
             Self::Certificate(height, fault) => write!(f, "block {height} is not certified: {fault}"),
             Self::Twice(id, first, second) => write!(f, "{id} executed at {first} and at {second}"),
             Self::Halted { node, reason } => write!(f, "node {node} stopped: {reason}"),
@@ -158,6 +161,10 @@ impl Checker {
             Some((_, root)) if *root != applied.state_root => return Err(Failure::Roots(height)),
             Some(_) => return Ok(()),
             None => {}
+        }
+        let before = height.0.checked_sub(1).and_then(|height| self.committed.get(&Height(height)));
+        if before.map_or(Digest::default(), |(_, root)| *root) != certified.block.header.state_root {
+            return Err(Failure::FalseRoot(height));
         }
         self.committed.insert(height, (digest, applied.state_root));
         self.record.blocks += 1;

@@ -52,6 +52,8 @@ pub struct MiniLedger {
     time: Timestamp,
     root: Digest,
     executed: BTreeSet<TransactionId>,
+    /// Whose node lies about the state root in the blocks it proposes.
+    crook: Option<PublicKey>,
 }
 
 impl MiniLedger {
@@ -72,11 +74,17 @@ impl MiniLedger {
             time: Timestamp(0),
             root: Digest::default(),
             executed: BTreeSet::new(),
+            crook: None,
         };
         while let Some((certified, root)) = store.at(ledger.height.next()) {
             ledger.advance(&certified.block, root);
         }
         ledger
+    }
+
+    /// Makes this the ledger of a node, `key`, that lies about state roots and stands by its lies.
+    pub(super) fn corrupt(&mut self, key: PublicKey) {
+        self.crook = Some(key);
     }
 
     fn advance(&mut self, block: &Block, root: Digest) {
@@ -105,7 +113,7 @@ impl LedgerApi for MiniLedger {
         self.time
     }
     fn state_root(&self) -> Digest {
-        self.root
+        if self.crook.is_some() { Digest([0xbd; 32]) } else { self.root }
     }
 
     fn admit(&self, transaction: &SignedTransaction) -> Result<VerifiedTransaction, Refusal> {
@@ -125,7 +133,7 @@ impl LedgerApi for MiniLedger {
         let linked = header.chain == self.chain
             && header.height == self.height.next()
             && header.parent == self.last
-            && header.state_root == self.root
+            && (header.state_root == self.root || self.crook == Some(header.proposer))
             && header.transactions_root == transactions_root(&block.transactions)
             && self.validators.contains(&header.proposer);
         if !linked {

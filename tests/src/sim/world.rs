@@ -24,6 +24,8 @@ const EPOCH_MS: u64 = 1_790_000_000_000;
 const INBOX_MAX: usize = 4_096;
 /// Simulated milliseconds a healed network is given.
 const PATIENCE_MS: u64 = 60_000;
+/// Simulated milliseconds in which open rounds must end: a few of the longest.
+const SETTLE_MS: u64 = 30_000;
 /// Simulated milliseconds an idle chain is watched.
 const IDLE_MS: u64 = 10_000;
 const CLIENT: Signer = Signer::Department(DepartmentId(1));
@@ -170,7 +172,7 @@ impl World {
 
     /// Whoever is still inside a round closes it, without being given anything more; then nothing is decided.
     fn expect_rest(&mut self) -> Result<(), Failure> {
-        let settle = self.now_ms + PATIENCE_MS;
+        let settle = self.now_ms + SETTLE_MS;
         self.run_until(settle)?;
         let before = self.top();
         let end = self.now_ms + IDLE_MS;
@@ -336,7 +338,10 @@ impl World {
         let store = self.nodes[node].disk.store.clone();
         let validators: Vec<_> = self.keys.iter().map(Keypair::public).collect();
         let signers = BTreeMap::from([(CLIENT, self.client.public())]);
-        let ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
+        let mut ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
+        if self.faults.crook == Some(node) {
+            ledger.corrupt(validators[node]);
+        }
         let peers =
             (0..NODES).filter(|other| *other != node).map(|other| (node_id(other), validators[other])).collect();
         let mempool = MempoolLimits { count: 400, ..MempoolLimits::default() };
