@@ -5,7 +5,6 @@ pub mod diagnostics;
 pub mod explain;
 pub mod hash;
 pub mod interpret;
-pub mod diagnostics;
 pub mod ir;
 pub mod names;
 pub mod package;

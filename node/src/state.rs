@@ -17,17 +17,18 @@ mod submission;
 mod tests;
 mod tree;
 
-pub use self::admission::{BlockFault, Refusal};
+pub use self::admission::{BlockFault, CLOCK_AHEAD_MAX_MS, Refusal};
 pub use self::backing::{Backing, Batch, MemoryBacking};
+pub(crate) use self::overlay::Overlay;
 pub use self::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
-pub use self::requests::{Pending, RequestState, RequestStatus, TransactionOutcome};
+pub use self::requests::{DEFAULT_CLAUSE, Pending, RequestState, RequestStatus, TransactionOutcome};
 pub use self::tree::{ROOTS_RETAINED, StateProof};
 
 use crate::block::{Block, Certificate, CertifiedBlock, Timestamp};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::{Digest, PublicKey};
 use crate::genesis::Genesis;
-use crate::publication::{CompiledModule, Compilers, GuijuCompiler, ModuleEntry, PolicyCompiler, Register};
+use crate::publication::{Compilations, CompiledModule, ModuleEntry, Register};
 use crate::transaction::{
     ChainId, DepartmentId, Handle, Height, RecordId, SealedRecord, SealedResult, SignedTransaction, TransactionId,
     VerifiedTransaction,
@@ -90,24 +91,19 @@ pub struct Ledger<B: Backing> {
     head: Head,
     root: Digest,
     register: Register,
-    compilers: Compilers,
+    compilations: Compilations,
 }
 
 impl<B: Backing> Ledger<B> {
     /// The ledger as `backing` holds it; an empty backing is the genesis state (height 0).
     pub fn open(genesis: Genesis, backing: B) -> Self {
-        Self::open_with(genesis, backing, Arc::new(GuijuCompiler))
-    }
-
-    /// As [`Ledger::open`], with a policy compiler of the caller's. Every node of a chain must use the same.
-    pub fn open_with(genesis: Genesis, backing: B, compiler: Arc<dyn PolicyCompiler>) -> Self {
         let chain = genesis.chain_id();
         let origin = Head { height: Height(0), block: chain.0, time: genesis.time, sequence: 0 };
         let head = backing.get(keys::HEAD).and_then(|bytes| Head::from_bytes(&bytes).ok()).unwrap_or(origin);
         let root = tree::root(&backing, head.height);
-        let compilers = Compilers::new(compiler);
-        let register = Register::load(&backing, &compilers);
-        Self { genesis, chain, backing, head, root, register, compilers }
+        let compilations = Compilations::default();
+        let register = Register::load(&backing, &compilations);
+        Self { genesis, chain, backing, head, root, register, compilations }
     }
 
     /// The genesis.
@@ -148,7 +144,7 @@ impl<B: Backing> Ledger<B> {
         self.root = applied.state_root;
         for (key, value) in &applied.batch.state {
             if let Some(hash) = key.strip_prefix(keys::MODULES) {
-                self.register.update(hash, value.as_deref(), &self.backing, &self.compilers);
+                self.register.update(hash, value.as_deref(), &self.backing, &self.compilations);
             }
         }
     }

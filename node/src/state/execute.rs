@@ -104,7 +104,7 @@ impl<B: Backing> Execution<'_, B> {
             (Payload::Submit { records }, Signer::Department(sender)) => self.submit(sender, records)?,
             (Payload::Publish { source }, Signer::Department(sender)) => {
                 let ledger = self.ledger;
-                publication::publish(&mut self.state, &ledger.compilers, &ledger.genesis, sender, source, self.height)?;
+                publication::publish(&mut self.state, &ledger.compilations, &ledger.genesis, sender, source, self.height)?;
             }
             (Payload::Approve { source, meaning }, Signer::Department(sender)) => {
                 publication::approve(&mut self.state, sender, *source, *meaning)?;
