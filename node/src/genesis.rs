@@ -74,6 +74,8 @@ pub struct Genesis {
     pub custody_threshold: u16,
     /// X25519 key to which records and arguments are sealed.
     pub custody_key: [u8; 32],
+    /// X25519 key to which audit copies are sealed.
+    pub auditor_key: [u8; 32],
     /// Blocks after which a pending evaluation expires.
     pub expiry_blocks: u64,
 }
@@ -145,6 +147,11 @@ impl Genesis {
             Signer::Department(id) => self.department(id).map(|d| d.signing_key),
             Signer::Custodian(id) => self.custodian(id).map(|c| c.signing_key),
         }
+    }
+
+    /// Consensus keys of the first validators, in the file's order.
+    pub fn validator_keys(&self) -> Vec<PublicKey> {
+        self.validators.iter().map(|v| v.consensus_key).collect()
     }
 
     /// Whether `key` is a validator's consensus key.
@@ -220,6 +227,7 @@ impl Encode for Genesis {
         out.list(&self.custodians);
         out.u16(self.custody_threshold);
         out.raw(&self.custody_key);
+        out.raw(&self.auditor_key);
         out.u64(self.expiry_blocks);
     }
 }
@@ -258,6 +266,7 @@ struct File {
     time_ms: u64,
     custody_threshold: u16,
     custody_key: String,
+    auditor_key: String,
     expiry_blocks: u64,
     validators: Vec<ValidatorFile>,
     departments: Vec<DepartmentFile>,
@@ -305,6 +314,7 @@ impl File {
             custodians,
             custody_threshold: self.custody_threshold,
             custody_key: key("custody_key", &self.custody_key)?,
+            auditor_key: key("auditor_key", &self.auditor_key)?,
             expiry_blocks: self.expiry_blocks,
         })
     }
@@ -315,6 +325,7 @@ impl File {
             time_ms: genesis.time.0,
             custody_threshold: genesis.custody_threshold,
             custody_key: hex(&genesis.custody_key),
+            auditor_key: hex(&genesis.auditor_key),
             expiry_blocks: genesis.expiry_blocks,
             validators: genesis.validators.iter().map(ValidatorFile::write).collect(),
             departments: genesis.departments.iter().map(DepartmentFile::write).collect(),

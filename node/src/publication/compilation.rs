@@ -45,6 +45,19 @@ pub struct PolicyFacts {
     pub writes: Vec<(String, String)>,
 }
 
+impl PolicyFacts {
+    /// Whether the day `as_of` (days since 1970-01-01) lies in its effective interval.
+    pub fn covers(&self, as_of: i32) -> bool {
+        self.from <= as_of && self.to.is_none_or(|to| as_of <= to)
+    }
+
+    /// Whether `name`, short or with its module in front, means this policy of `module`.
+    pub fn is_called(&self, name: &str, module: &str) -> bool {
+        let full = name.strip_suffix(self.name.as_str()).and_then(|m| m.strip_suffix('.'));
+        name == self.name || full == Some(module)
+    }
+}
+
 /// A compiled module.
 #[derive(Debug)]
 pub struct CompiledModule {

@@ -98,12 +98,15 @@ impl Register {
             module.policies.iter().map(move |policy| InForce { module: &module.name, source, meaning: entry.meaning, policy })
         });
         candidates
-            .filter(|found| {
-                let full = name.strip_suffix(found.policy.name.as_str()).and_then(|m| m.strip_suffix('.'));
-                name == found.policy.name || full == Some(found.module)
-            })
-            .filter(|found| found.policy.from <= as_of && found.policy.to.is_none_or(|to| as_of <= to))
+            .filter(|found| found.policy.is_called(name, found.module) && found.policy.covers(as_of))
             .max_by_key(|found| (found.policy.version, found.source))
+    }
+
+    /// Version `version` of the policy whose last name is that of `name`, as the module `source` holds it, in force or not.
+    /// Versions of one policy may lie in several modules, so only the last part of a full name is compared.
+    pub fn version(&self, source: Digest, name: &str, version: u32) -> Option<&PolicyFacts> {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        self.compiled.get(&source)?.policies.iter().find(|p| p.name == short && p.version == version)
     }
 
     /// What `owner`'s sharing policies in force say about reading `schema`: forbid wins, the first permit decides the price,

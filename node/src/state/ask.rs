@@ -39,7 +39,7 @@ impl<B: Backing> Execution<'_, B> {
             self.countersigned(verified, &found)?;
         }
         let id = verified.id();
-        let verdict = self.gate(asker, request, &found)?;
+        let verdict = self.gate(verified, asker, request, &found)?;
         let mut status = self.status(id, asker, request, &found, as_of);
         Ok(match verdict {
             Err(Barred { policy, clause, owner }) => {
@@ -113,6 +113,7 @@ impl<B: Backing> Execution<'_, B> {
     /// Asks the gate of every owner whose records the policy reads: prices, or the first refusal in reading order.
     fn gate(
         &self,
+        verified: &VerifiedTransaction,
         asker: DepartmentId,
         request: &Request,
         found: &InForce<'_>,
@@ -127,8 +128,8 @@ impl<B: Backing> Execution<'_, B> {
                 .ok_or_else(|| format!("部门未登记:{} / the department is not registered: {}", read.owner, read.owner))?;
             match self.ledger.register.gate(&read.owner, &read.schema, &question, self.height) {
                 Verdict::Permitted { points } => prices.push((owner.id, points)),
-                // Reading one's own records needs nobody's grant, but a prohibition holds for its author too.
-                Verdict::NoClause { .. } if owner.id == asker => {}
+                // An owner that signed the request has agreed to it; a prohibition holds for its author too.
+                Verdict::NoClause { .. } if verified.signed_by(owner.id) => {}
                 Verdict::NoClause { policy } => {
                     return Ok(Err(Barred { policy, clause: DEFAULT_CLAUSE.to_owned(), owner: owner.id }));
                 }

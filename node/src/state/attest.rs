@@ -34,6 +34,7 @@ pub(super) fn attest<B: Backing>(
             if result.digest(attestation.request) != attestation.digest {
                 return Err("结果与其摘要不符 / a result does not have its digest".to_owned());
             }
+            check_policy(run, &status, result)?;
             check_writes(run, &status, result)?;
         }
     }
@@ -50,6 +51,21 @@ pub(super) fn attest<B: Backing>(
     }
     finalise_contracts(run);
     Ok(())
+}
+
+/// A result names the policy that decided: the one asked, in a version whose law is not after the block, and which reads
+/// nothing that the gate did not judge.
+fn check_policy<B: Backing>(run: &Execution<'_, B>, status: &RequestStatus, result: &SealedResult) -> Result<(), String> {
+    let register = &run.ledger.register;
+    let asked = register.version(status.module, &status.policy, status.version);
+    let decided = register.version(result.module, &status.policy, result.version);
+    let fits = asked.zip(decided).is_some_and(|(asked, decided)| {
+        decided.exchange == status.exchange
+            && result.as_of <= status.day
+            && decided.covers(result.as_of)
+            && decided.reads.iter().all(|read| asked.reads.contains(read))
+    });
+    if fits { Ok(()) } else { Err("结果所用策略不符 / the result is of another policy".to_owned()) }
 }
 
 /// Only a contract writes, and only types that its policy declares and whose owners approved its module.
