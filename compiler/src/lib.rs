@@ -1,8 +1,18 @@
 //! The Guiju policy language: text in; diagnostics and native policies out.
 pub mod ast;
 pub mod codegen;
-pub mod interpret;
 pub mod diagnostics;
+pub mod explain;
+pub mod hash;
+pub mod interpret;
 pub mod ir;
+pub mod names;
 pub mod package;
+pub mod parse;
 pub mod source;
+pub mod testing;
+pub mod typed;
+
+mod check;
+mod compile;
+mod lower;

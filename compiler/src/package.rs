@@ -7,9 +7,13 @@ use crate::diagnostics::Diagnostic;
 use crate::ir::{self, ListPlace, LoopVar, TraceId};
 use crate::source::{FileId, Span};
 use guiju_runtime::date::Date;
-use guiju_runtime::frame::Layout;
-use guiju_runtime::value::{Fact, Schema, Type};
+use guiju_runtime::evaluate::Evaluation;
+use guiju_runtime::frame::{Frame, Interner, Layout};
+use guiju_runtime::module::Module;
+use guiju_runtime::value::{Fact, Schema, Type, Value};
 use std::sync::Arc;
+
+pub use crate::compile::{FILES_MAX, compile};
 
 /// Everything that a set of modules declares.
 #[derive(Clone, Debug)]
@@ -375,4 +379,46 @@ pub enum Expected {
     Reason(String),
     /// Names of missing evidence, sorted.
     Missing(Vec<String>),
+}
+
+/// Name of an exchange as a sharing frame's enum word.
+fn exchange_word(exchange: ExchangeWord) -> u16 {
+    match exchange {
+        ExchangeWord::Verification => 0,
+        ExchangeWord::Detail => 1,
+        ExchangeWord::Evaluation => 2,
+        ExchangeWord::Contract => 3,
+    }
+}
+
+impl Sharing {
+    /// Index of the clause that decides, if any does; permitted exactly if that clause permits. `module` is this sharing
+    /// policy's own native code; a text that could be no department or purpose is decided by no clause.
+    pub fn decide(&self, module: &Module, asker: &str, exchange: ExchangeWord, purpose: &str) -> Option<usize> {
+        let frame = self.frame(asker, exchange, purpose)?;
+        let mut out = Evaluation::default();
+        module.run(&frame, &mut out).ok()?;
+        self.clause_of(&out)
+    }
+
+    /// As `decide`, by the reference interpreter.
+    pub fn interpret(&self, asker: &str, exchange: ExchangeWord, purpose: &str) -> Option<usize> {
+        let frame = self.frame(asker, exchange, purpose)?;
+        self.clause_of(&crate::interpret::run(&self.program, frame.words()))
+    }
+
+    fn clause_of(&self, out: &Evaluation) -> Option<usize> {
+        let index = usize::try_from(out.outputs.first()?.get()?).ok()?;
+        (index < self.clauses.len()).then_some(index)
+    }
+
+    fn frame(&self, asker: &str, exchange: ExchangeWord, purpose: &str) -> Option<Frame> {
+        let mut interner = Interner::new(&self.program.literals);
+        let mut frame = Frame::new(&self.layout);
+        let facts = [Value::Text(asker.into()), Value::Enum(exchange_word(exchange)), Value::Text(purpose.into())];
+        for (i, value) in facts.into_iter().enumerate() {
+            frame.put(&self.layout, i + 1, &Fact::Known(value), &mut interner).ok()?;
+        }
+        Some(frame)
+    }
 }

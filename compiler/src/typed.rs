@@ -410,6 +410,21 @@ pub struct SharingClause {
     pub span: Span,
 }
 
+impl Access {
+    /// The type at its end, as declared.
+    pub fn declared_type(&self) -> Type {
+        let mut ty = &self.start_ty;
+        for index in &self.fields {
+            if let Type::Group(group) = ty
+                && let Some(field) = group.fields.get(*index)
+            {
+                ty = &field.ty;
+            }
+        }
+        ty.clone()
+    }
+}
+
 impl TypedExpr {
     /// The constant it is, if it is one.
     pub fn constant(&self) -> Option<&Constant> {

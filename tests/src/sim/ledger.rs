@@ -119,13 +119,13 @@ impl LedgerApi for MiniLedger {
     fn admit(&self, transaction: &SignedTransaction) -> Result<VerifiedTransaction, Refusal> {
         let (next, until) = (self.height.next(), transaction.body.valid_until);
         if until < next || until.0 > next.0 + VALIDITY_BLOCKS_MAX {
-            return Err(Refusal("outside its validity"));
+            return Err(Refusal::Malformed("有效期不符 / outside its validity"));
         }
         if self.executed.contains(&transaction.body.id()) {
-            return Err(Refusal("executed before"));
+            return Err(Refusal::AlreadyExecuted);
         }
         let key_of = |signer| self.signers.get(&signer).copied();
-        transaction.clone().verify(self.chain, key_of).map_err(|_| Refusal("signature"))
+        transaction.clone().verify(self.chain, key_of).map_err(Refusal::Signature)
     }
 
     fn validate(&self, block: &Block, now: Timestamp) -> Result<(), BlockFault> {
@@ -137,16 +137,18 @@ impl LedgerApi for MiniLedger {
             && header.transactions_root == transactions_root(&block.transactions)
             && self.validators.contains(&header.proposer);
         if !linked {
-            return Err(BlockFault("not linked to the ledger"));
+            return Err(BlockFault::Unlinked);
         }
         if header.time <= self.time || header.time.0 > now.0 + AHEAD_MS_MAX {
-            return Err(BlockFault("time out of bounds"));
+            return Err(BlockFault::Time);
         }
         let mut seen = BTreeSet::new();
         for transaction in &block.transactions {
-            if !seen.insert(transaction.body.id()) || self.admit(transaction).is_err() {
-                return Err(BlockFault("a transaction is not admissible"));
+            let id = transaction.body.id();
+            if !seen.insert(id) {
+                return Err(BlockFault::Duplicate(id));
             }
+            self.admit(transaction).map_err(|refusal| BlockFault::Transaction(id, refusal))?;
         }
         Ok(())
     }

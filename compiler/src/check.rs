@@ -1,0 +1,251 @@
+//! From syntax trees to the checked tree. Owns the order in which modules are checked and what is unique across them.
+//! Invariant: without errors, everything in the result satisfies the invariants of `typed.rs` and every static check of the
+//! language has passed. Must not know: programs, engines, files.
+
+mod bits;
+pub(crate) mod exceptions;
+mod facts;
+pub(crate) mod flow;
+mod intervals;
+mod names;
+mod operators;
+mod outcomes;
+pub(crate) mod policy;
+mod prover;
+pub(crate) mod report;
+pub(crate) mod scope;
+mod sharing;
+mod tables;
+mod types;
+mod usage;
+mod writes;
+
+use crate::ast::{self, Clause, Item};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::typed;
+use flow::Flow;
+use guiju_runtime::date::Date;
+use report::{Report, nearest};
+use scope::Scope;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most items of one module.
+const ITEMS_MAX: usize = 1024;
+
+/// A checked module.
+pub(crate) struct CheckedModule {
+    /// What its items see.
+    pub(crate) scope: Scope,
+    /// Names of modules it imports; sorted.
+    pub(crate) imports: Vec<String>,
+    /// Policies with what depends on what.
+    pub(crate) policies: Vec<(typed::Policy, Flow)>,
+    /// Sharing policies.
+    pub(crate) sharings: Vec<typed::Sharing>,
+}
+
+/// Checks modules, given in the order of their files; the result is in the same order.
+pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<CheckedModule>> {
+    let order = order(modules, report)?;
+    let mut scopes: BTreeMap<String, Scope> = BTreeMap::new();
+    for at in &order {
+        let scope = declare(&modules[*at], &scopes, report);
+        scopes.insert(scope.module.clone(), scope);
+    }
+    if report.refused() {
+        return None;
+    }
+    let mut checked = Vec::new();
+    for module in modules {
+        let scope = scopes.remove(&dotted(&module.name))?;
+        checked.push(check_module(module, scope, report));
+    }
+    versions(&checked, report);
+    (!report.refused()).then_some(checked)
+}
+
+/// A path as text.
+pub(crate) fn dotted(path: &ast::Path) -> String {
+    let parts: Vec<&str> = path.parts.iter().map(|p| p.text.as_str()).collect();
+    parts.join(".")
+}
+
+/// Indices of modules, imported ones first.
+fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
+    let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, module) in modules.iter().enumerate() {
+        let name = dotted(&module.name);
+        if by_name.insert(name.clone(), i).is_some() {
+            report.add(Diagnostic::new(
+                Code::DuplicateName,
+                module.name.span,
+                format!("模块 `{name}` 给出了两次"),
+                format!("module `{name}` is given twice"),
+            ));
+        }
+        if module.items.len() > ITEMS_MAX {
+            report.add(Diagnostic::new(
+                Code::TooLarge,
+                module.name.span,
+                format!("一个模块至多 {ITEMS_MAX} 项"),
+                format!("a module has at most {ITEMS_MAX} items"),
+            ));
+        }
+    }
+    for import in modules.iter().flat_map(|m| &m.imports) {
+        let wanted = dotted(&import.module);
+        if !by_name.contains_key(&wanted) {
+            let finding = Diagnostic::new(
+                Code::UnknownModule,
+                import.module.span,
+                format!("没有模块 `{wanted}`"),
+                format!("there is no module `{wanted}`"),
+            );
+            report.add(match nearest(&wanted, by_name.keys().map(String::as_str)) {
+                Some(near) => finding.help(format!("是否想写 `{near}`？"), format!("did you mean `{near}`?")),
+                None => finding.help("一并给出它的文件", "give its file too"),
+            });
+        }
+    }
+    if report.refused() {
+        return None;
+    }
+    let mut placed = vec![false; modules.len()];
+    let mut order = Vec::new();
+    loop {
+        let ready = (0..modules.len()).find(|i| {
+            !placed[*i] && modules[*i].imports.iter().all(|m| by_name.get(&dotted(&m.module)).is_some_and(|k| placed[*k]))
+        });
+        let Some(next) = ready else { break };
+        placed[next] = true;
+        order.push(next);
+    }
+    if let Some(stuck) = placed.iter().position(|p| !p) {
+        report.add(Diagnostic::new(Code::Cycle, modules[stuck].name.span, "模块相互引用", "modules import one another in a circle"));
+        return None;
+    }
+    Some(order)
+}
+
+fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut Report) -> Scope {
+    let mut scope = Scope { module: dotted(&module.name), ..Scope::default() };
+    for import in &module.imports {
+        let Some(from) = scopes.get(&dotted(&import.module)) else { continue };
+        for name in &import.names {
+            match from.declared.get(&name.text).filter(|_| from.own.contains(&name.text)) {
+                Some(declared) => {
+                    if scope.declared.insert(name.text.clone(), declared.clone()).is_some() {
+                        report.add(scope::duplicate(name));
+                    }
+                }
+                None => report.add(scope::unknown(name, "可引用项", "importable item", from.own.iter().map(String::as_str))),
+            }
+        }
+    }
+    scope::declare(module, &mut scope, report);
+    top_names(module, report);
+    scope
+}
+
+/// Look-alike names among a module's top-level names, and within each policy.
+fn top_names(module: &ast::Module, report: &mut Report) {
+    let mut top: Vec<&ast::Name> = module.imports.iter().flat_map(|i| &i.names).collect();
+    for item in &module.items {
+        match item {
+            Item::Enum(x) => {
+                top.push(&x.name);
+                crate::names::confusable(x.variants.iter().map(|(n, _)| n)).into_iter().for_each(|d| report.add(d));
+            }
+            Item::Group(x) => {
+                top.push(&x.name);
+                crate::names::confusable(x.fields.iter().map(|f| &f.name)).into_iter().for_each(|d| report.add(d));
+            }
+            Item::Certificate(x) => {
+                top.push(&x.name);
+                crate::names::confusable(x.fields.iter().map(|f| &f.name)).into_iter().for_each(|d| report.add(d));
+            }
+            Item::Policy(x) => {
+                top.push(&x.name);
+                crate::names::confusable(x.clauses.iter().flat_map(clause_names)).into_iter().for_each(|d| report.add(d));
+            }
+            Item::Sharing(x) => top.push(&x.name),
+            Item::Test(_) => {}
+        }
+    }
+    crate::names::confusable(top).into_iter().for_each(|d| report.add(d));
+}
+
+fn clause_names(clause: &Clause) -> Vec<&ast::Name> {
+    match clause {
+        Clause::Input(c) => vec![&c.name],
+        Clause::Evidence(c) => vec![&c.name],
+        Clause::Definition(c) => std::iter::once(&c.name).chain(c.exceptions.iter().map(|e| &e.label)).collect(),
+        Clause::Table(c) => vec![&c.name],
+        Clause::Outcome(c) => std::iter::once(&c.name).chain(&c.values).collect(),
+        Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) => Vec::new(),
+    }
+}
+
+fn check_module(module: &ast::Module, scope: Scope, report: &mut Report) -> CheckedModule {
+    let mut policies = Vec::new();
+    let mut sharings: Vec<typed::Sharing> = Vec::new();
+    for item in &module.items {
+        match item {
+            Item::Policy(p) => {
+                // Each policy is judged by its own findings, so that one bad policy does not hide the next.
+                let mut own = Report::default();
+                if let Some(mut policy) = policy::check(p, &scope, &mut own) {
+                    let flow = Flow::of(&policy);
+                    flow::check(&mut policy, &flow, &mut own);
+                    usage::check(&policy, &flow, &mut own);
+                    policies.push((policy, flow));
+                }
+                report.merge(own);
+            }
+            Item::Sharing(s) => {
+                if let Some(checked) = sharing::check(s, &scope, report) {
+                    if sharings.iter().any(|x| x.name == checked.name) {
+                        report.add(scope::duplicate(&s.name));
+                    }
+                    sharings.push(checked);
+                }
+            }
+            _ => {}
+        }
+    }
+    let imports: BTreeSet<String> = module.imports.iter().map(|i| dotted(&i.module)).collect();
+    CheckedModule { scope, imports: imports.into_iter().collect(), policies, sharings }
+}
+
+/// No two versions of one policy are in force on one day, and none has another's number.
+fn versions(modules: &[CheckedModule], report: &mut Report) {
+    let mut by_name: BTreeMap<&str, Vec<&typed::Policy>> = BTreeMap::new();
+    for (policy, _) in modules.iter().flat_map(|m| &m.policies) {
+        by_name.entry(&policy.name).or_default().push(policy);
+    }
+    for versions in by_name.values_mut() {
+        versions.sort_by_key(|p| (p.effective_from, p.version));
+        for pair in versions.windows(2) {
+            let (first, second) = (pair[0], pair[1]);
+            let end = first.effective_to.unwrap_or(Date::MAX);
+            if second.effective_from <= end || first.version == second.version {
+                report.add(
+                    Diagnostic::new(
+                        Code::VersionOverlap,
+                        second.span,
+                        format!("`{}` 版本 {} 与版本 {} 在 {} 同时施行，或版本号相同", second.name, first.version, second.version, second.effective_from),
+                        format!(
+                            "versions {} and {} of `{}` are both in force on {}, or have one number",
+                            first.version, second.version, second.name, second.effective_from
+                        ),
+                    )
+                    .label(first.span, "另一个版本", "the other version")
+                    .help(
+                        format!("给版本 {} 写终止日 `至 {}`", first.version, second.effective_from.add_days(-1)),
+                        format!("end version {} with `to {}`", first.version, second.effective_from.add_days(-1)),
+                    ),
+                );
+            }
+        }
+    }
+}

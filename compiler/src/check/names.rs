@@ -1,0 +1,91 @@
+//! Which names an unchecked expression mentions, and the order in which definitions can be evaluated.
+//! Invariant: in the order given, a definition comes after every definition it mentions. Must not know: types.
+
+use crate::ast::{CellTest, Clause, Expr, ExprKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Adds the first part of every path in `expr`.
+pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
+    match &expr.kind {
+        ExprKind::Literal(_) => {}
+        ExprKind::Path(p) => {
+            into.insert(&p.parts[0].text);
+        }
+        ExprKind::Not(a) | ExprKind::Present(a) | ExprKind::Absent(a) | ExprKind::Shift(a, ..) => mentioned(a, into),
+        ExprKind::And(a, b)
+        | ExprKind::Or(a, b)
+        | ExprKind::Compare(_, a, b)
+        | ExprKind::Default(a, b)
+        | ExprKind::Add(a, b)
+        | ExprKind::Subtract(a, b)
+        | ExprKind::Multiply(a, b) => {
+            mentioned(a, into);
+            mentioned(b, into);
+        }
+        ExprKind::If(a, b, c) => {
+            mentioned(a, into);
+            mentioned(b, into);
+            mentioned(c, into);
+        }
+        ExprKind::In(a, list) => {
+            mentioned(a, into);
+            list.iter().for_each(|e| mentioned(e, into));
+        }
+        ExprKind::Call(_, args) => args.iter().for_each(|e| mentioned(e, into)),
+        ExprKind::Quantified { value, list, condition, empty, .. } => {
+            into.insert(&list.parts[0].text);
+            [value, condition, empty].into_iter().flatten().for_each(|e| mentioned(e, into));
+        }
+    }
+}
+
+/// Name and mentioned names of a definition or table clause.
+fn clause_names(clause: &Clause) -> Option<(&str, BTreeSet<&str>)> {
+    let mut names = BTreeSet::new();
+    match clause {
+        Clause::Definition(d) => {
+            mentioned(&d.value, &mut names);
+            for e in &d.exceptions {
+                mentioned(&e.guard, &mut names);
+                mentioned(&e.value, &mut names);
+            }
+            Some((&d.name.text, names))
+        }
+        Clause::Table(t) => {
+            names.extend(t.columns.iter().map(|c| c.parts[0].text.as_str()));
+            for row in &t.rows {
+                mentioned(&row.value, &mut names);
+                for test in row.cells.iter().flat_map(|c| &c.tests) {
+                    match test {
+                        CellTest::Is(e) | CellTest::Compare(_, e) => mentioned(e, &mut names),
+                        CellTest::Range(a, b) => {
+                            mentioned(a, &mut names);
+                            mentioned(b, &mut names);
+                        }
+                    }
+                }
+            }
+            Some((&t.name.text, names))
+        }
+        _ => None,
+    }
+}
+
+/// Indices of the definition and table clauses in evaluation order, and those that stand in a cycle.
+pub(crate) fn evaluation_order(clauses: &[Clause]) -> (Vec<usize>, Vec<usize>) {
+    let all: Vec<(usize, &str, BTreeSet<&str>)> =
+        clauses.iter().enumerate().filter_map(|(i, c)| clause_names(c).map(|(n, m)| (i, n, m))).collect();
+    let by_name: BTreeMap<&str, usize> = all.iter().enumerate().map(|(k, (_, n, _))| (*n, k)).collect();
+    let needs: Vec<BTreeSet<usize>> =
+        all.iter().map(|(_, _, m)| m.iter().filter_map(|n| by_name.get(n).copied()).collect()).collect();
+    let mut placed = vec![false; all.len()];
+    let mut order = Vec::new();
+    loop {
+        let next = (0..all.len()).find(|k| !placed[*k] && needs[*k].iter().all(|n| placed[*n]));
+        let Some(k) = next else { break };
+        placed[k] = true;
+        order.push(all[k].0);
+    }
+    let stuck = (0..all.len()).filter(|k| !placed[*k]).map(|k| all[k].0).collect();
+    (order, stuck)
+}

@@ -1,0 +1,419 @@
+//! Typing of operators, functions and quantifiers, with the range of every number. Invariant: no accepted operation can
+//! leave ±2^53, whatever its operands within their ranges. Must not know: statements around the expression.
+
+use super::scope::{NUMBER_MAX, is_scalar};
+use super::types::{Typer, make};
+use crate::ast::{self, Compare, ExprKind, Function, PeriodUnit, Quantifier};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::typed::{Arithmetic, Node, Quantified, Start, TypedExpr, domain, show_type};
+use guiju_runtime::value::Type;
+
+impl Typer<'_> {
+    /// Types both sides of something that compares them: variants and literals by the other side.
+    fn sides(&mut self, a: &ast::Expr, b: &ast::Expr) -> Option<(TypedExpr, TypedExpr)> {
+        let literal = |e: &ast::Expr| matches!(e.kind, ExprKind::Literal(_));
+        if (self.is_bare_variant(a) && !self.is_bare_variant(b)) || (literal(a) && !literal(b)) {
+            let b = self.present(b, None);
+            let a = self.present(a, b.as_ref().map(|b| &b.ty));
+            return Some((a?, b?));
+        }
+        let a = self.present(a, None);
+        let b = self.present(b, a.as_ref().map(|a| &a.ty));
+        Some((a?, b?))
+    }
+
+    /// `a < b` and the like.
+    pub(crate) fn compare(&mut self, op: Compare, a: &ast::Expr, b: &ast::Expr, span: Span) -> Option<TypedExpr> {
+        let (a, b) = self.sides(a, b)?;
+        let joined = self.join(&a, &b, span)?;
+        let ordered = matches!(joined, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month);
+        if !ordered && !matches!(op, Compare::Equal | Compare::NotEqual) {
+            return self.fail(
+                Diagnostic::new(
+                    Code::TypeMismatch,
+                    span,
+                    format!("`{}` 没有大小，只能比较是否相等", show_type(&joined)),
+                    format!("`{}` has no order: only equality is defined", show_type(&joined)),
+                )
+                .help("用 `=` 或 `≠`", "use `=` or `!=`"),
+            );
+        }
+        Some(make(Node::Compare(op, Box::new(a), Box::new(b)), Type::Boolean, span))
+    }
+
+    /// `x 属于 { … }`
+    pub(crate) fn membership(&mut self, a: &ast::Expr, list: &[ast::Expr], span: Span) -> Option<TypedExpr> {
+        let a = self.present(a, None)?;
+        let mut constants = Vec::new();
+        for item in list {
+            let item_typed = self.present(item, Some(&a.ty))?;
+            if item_typed.constant().is_none() {
+                return self.fail(Diagnostic::new(Code::NotConstant, item.span, "集合中只能写常量", "only constants may stand in a set"));
+            }
+            self.join(&a, &item_typed, item.span)?;
+            constants.push(item_typed);
+        }
+        Some(make(Node::In(Box::new(a), constants), Type::Boolean, span))
+    }
+
+    /// `x 存在`
+    pub(crate) fn presence(&mut self, a: &ast::Expr, span: Span) -> Option<TypedExpr> {
+        let facts = std::mem::take(&mut self.facts);
+        let result = self.presence_anywhere(a, span);
+        self.facts = facts;
+        result
+    }
+
+    fn presence_anywhere(&mut self, a: &ast::Expr, span: Span) -> Option<TypedExpr> {
+        if let ExprKind::Path(path) = &a.kind
+            && path.parts.len() == 1
+            && !self.values.definitions.contains_key(&path.parts[0].text)
+        {
+            let place = self.place(path)?;
+            if matches!(place.access.start, Start::Evidence(_)) {
+                if !place.optional {
+                    return self.always_present(&place.access.path, span);
+                }
+                return Some(make(Node::PresentBinding(place.access), Type::Boolean, span));
+            }
+        }
+        let typed = self.infer(a, None)?;
+        if !typed.optional {
+            return self.always_present(&typed.canonical(), span);
+        }
+        if !matches!(typed.node, Node::Load(_) | Node::Definition(..)) {
+            return self.fail(Diagnostic::new(
+                Code::TypeMismatch,
+                span,
+                "只能判断字段、定义或取证是否存在",
+                "only fields, definitions and evidence can be tested for presence",
+            ));
+        }
+        Some(make(Node::Present(Box::new(typed)), Type::Boolean, span))
+    }
+
+    fn always_present<T>(&mut self, text: &str, span: Span) -> Option<T> {
+        self.fail(
+            Diagnostic::new(
+                Code::AlwaysPresent,
+                span,
+                format!("`{text}` 不会为无"),
+                format!("`{text}` is never absent"),
+            )
+            .help("若确实可能没有，在声明处加 `?`；全部取证用 `计数` 判断", "if it may be missing, add `?` where it is declared; count the elements of a list"),
+        )
+    }
+
+    /// `x 或缺 d`
+    pub(crate) fn default_value(&mut self, a: &ast::Expr, b: &ast::Expr, wanted: Option<&Type>, span: Span) -> Option<TypedExpr> {
+        let value = self.infer(a, wanted)?;
+        let facts = std::mem::take(&mut self.facts);
+        let anywhere = self.infer(a, wanted);
+        self.facts = facts;
+        if !anywhere?.optional {
+            return self.always_present(&value.canonical(), span);
+        }
+        let other = self.infer(b, Some(&value.ty))?;
+        let ty = self.join(&value, &other, span)?;
+        let optional = other.optional;
+        Some(TypedExpr { node: Node::Default(Box::new(value), Box::new(other)), ty, optional, span })
+    }
+
+    /// `如果 c 则 a 否则 b`
+    pub(crate) fn choice(
+        &mut self,
+        c: &ast::Expr,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        wanted: Option<&Type>,
+        span: Span,
+    ) -> Option<TypedExpr> {
+        let c = self.boolean(c)?;
+        let (on_true, on_false) = (self.tells(&c, true), self.tells(&c, false));
+        let (a, b) = if wanted.is_none() && self.is_bare_variant(a) && !self.is_bare_variant(b) {
+            let b = self.knowing(&on_false, |t| t.infer(b, None))?;
+            (self.knowing(&on_true, |t| t.infer(a, Some(&b.ty)))?, b)
+        } else {
+            let a = self.knowing(&on_true, |t| t.infer(a, wanted))?;
+            let hint = wanted.unwrap_or(&a.ty).clone();
+            let b = self.knowing(&on_false, |t| t.infer(b, Some(&hint)))?;
+            (a, b)
+        };
+        let ty = self.join(&a, &b, span)?;
+        let optional = a.optional || b.optional;
+        Some(TypedExpr { node: Node::If(Box::new(c), Box::new(a), Box::new(b)), ty, optional, span })
+    }
+
+    /// The least type that holds both, or a finding.
+    pub(crate) fn join(&mut self, a: &TypedExpr, b: &TypedExpr, span: Span) -> Option<Type> {
+        use Type as T;
+        let literal_number = |e: &TypedExpr| e.constant().is_some() && matches!(e.ty, T::Integer { .. });
+        match (&a.ty, &b.ty) {
+            (T::Integer { low: l1, high: h1, unit: u1 }, T::Integer { low: l2, high: h2, unit: u2 }) => {
+                let unit = self.join_units(u1.as_ref(), u2.as_ref(), span)?;
+                Some(T::Integer { low: *l1.min(l2), high: *h1.max(h2), unit })
+            }
+            (T::Money { low: l1, high: h1 }, T::Money { low: l2, high: h2 }) => Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) }),
+            (T::Money { low: l1, high: h1 }, T::Integer { low: l2, high: h2, unit: None }) if literal_number(b) => {
+                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
+            }
+            (T::Integer { low: l1, high: h1, unit: None }, T::Money { low: l2, high: h2 }) if literal_number(a) => {
+                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
+            }
+            (T::Text { max: m1 }, T::Text { max: m2 }) => Some(T::Text { max: *m1.max(m2) }),
+            (x, y) if x == y => Some(x.clone()),
+            (x, y) => self.mismatch(if b.constant().is_some() || a.constant().is_none() { b.span } else { a.span }, x, y),
+        }
+    }
+
+    fn join_units(&mut self, a: Option<&String>, b: Option<&String>, span: Span) -> Option<Option<String>> {
+        match (a, b) {
+            (Some(x), Some(y)) if x != y => self.fail(
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    span,
+                    format!("单位不同：`{x}` 与 `{y}`"),
+                    format!("the units differ: `{x}` and `{y}`"),
+                )
+                .help("先换算为同一单位", "convert to one unit first"),
+            ),
+            (x, y) => Some(x.or(y).cloned()),
+        }
+    }
+
+    /// `a + b`, `a - b`, `a * b`
+    pub(crate) fn arithmetic(&mut self, expr: &ast::Expr) -> Option<TypedExpr> {
+        let (op, a, b) = match &expr.kind {
+            ExprKind::Add(a, b) => (Arithmetic::Add, a, b),
+            ExprKind::Subtract(a, b) => (Arithmetic::Subtract, a, b),
+            ExprKind::Multiply(a, b) => (Arithmetic::Multiply, a, b),
+            _ => return None,
+        };
+        let (a, b) = (self.present(a, None)?, self.present(b, None)?);
+        for side in [&a, &b] {
+            if !matches!(side.ty, Type::Integer { .. } | Type::Money { .. }) {
+                let finding = Diagnostic::new(
+                    Code::TypeMismatch,
+                    side.span,
+                    format!("`{}` 不能作加减乘", show_type(&side.ty)),
+                    format!("`{}` cannot be added, subtracted or multiplied", show_type(&side.ty)),
+                );
+                return self.fail(finding.help(
+                    "日期用 `+ 3 年` 移动，用 `日差(早, 晚)` 求差",
+                    "move dates by `+ 3 years`; take differences by `days_between(earlier, later)`",
+                ));
+            }
+        }
+        let ty = self.arithmetic_type(op, &a, &b, expr.span)?;
+        Some(make(Node::Arithmetic(op, Box::new(a), Box::new(b)), ty, expr.span))
+    }
+
+    fn arithmetic_type(&mut self, op: Arithmetic, a: &TypedExpr, b: &TypedExpr, span: Span) -> Option<Type> {
+        let ((al, ah), (bl, bh)) = (wide(&a.ty), wide(&b.ty));
+        let (low, high) = match op {
+            Arithmetic::Add => (al + bl, ah + bh),
+            Arithmetic::Subtract => (al - bh, ah - bl),
+            Arithmetic::Multiply => {
+                let corners = [al * bl, al * bh, ah * bl, ah * bh];
+                (corners.into_iter().min()?, corners.into_iter().max()?)
+            }
+        };
+        let (low, high) = self.bounded(low, high, span)?;
+        match (&a.ty, &b.ty) {
+            (Type::Money { .. }, Type::Money { .. }) if op == Arithmetic::Multiply => {
+                self.fail(Diagnostic::new(Code::UnitMismatch, span, "金额不能与金额相乘", "money cannot be multiplied by money"))
+            }
+            (Type::Money { .. }, Type::Money { .. }) => Some(Type::Money { low, high }),
+            (Type::Money { .. }, Type::Integer { .. }) | (Type::Integer { .. }, Type::Money { .. }) => {
+                let literal = a.constant().is_some() || b.constant().is_some();
+                if op != Arithmetic::Multiply && !literal {
+                    return self.fail(Diagnostic::new(Code::UnitMismatch, span, "金额不能与整数相加减", "money and a plain integer cannot be added"));
+                }
+                Some(Type::Money { low, high })
+            }
+            (Type::Integer { unit: u1, .. }, Type::Integer { unit: u2, .. }) => {
+                let unit = if op == Arithmetic::Multiply {
+                    if u1.is_some() && u2.is_some() { None } else { u1.clone().or_else(|| u2.clone()) }
+                } else {
+                    self.join_units(u1.as_ref(), u2.as_ref(), span)?
+                };
+                Some(Type::Integer { low, high, unit })
+            }
+            _ => None,
+        }
+    }
+
+    /// The range as i64 if it stays within ±2^53.
+    fn bounded(&mut self, low: i128, high: i128, span: Span) -> Option<(i64, i64)> {
+        let max = i128::from(NUMBER_MAX);
+        if low < -max || high > max {
+            return self.fail(
+                Diagnostic::new(
+                    Code::Overflow,
+                    span,
+                    format!("结果可达 {low}..{high}，超过 2 的 53 次方"),
+                    format!("the result may reach {low}..{high}, beyond 2 to the 53rd"),
+                )
+                .help("缩小操作数的范围", "narrow the ranges of the operands"),
+            );
+        }
+        Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?))
+    }
+
+    /// `date + 3 年`
+    pub(crate) fn shift(&mut self, a: &ast::Expr, n: i32, unit: PeriodUnit, span: Span) -> Option<TypedExpr> {
+        let a = self.present(a, None)?;
+        let good = match a.ty {
+            Type::Date => true,
+            Type::Month => unit != PeriodUnit::Days,
+            _ => false,
+        };
+        if !good {
+            return self.fail(Diagnostic::new(
+                Code::TypeMismatch,
+                a.span,
+                format!("`{}` 不能加减这样的期间", show_type(&a.ty)),
+                format!("such a period cannot be added to `{}`", show_type(&a.ty)),
+            ));
+        }
+        if n.unsigned_abs() > 120_000 && unit != PeriodUnit::Days {
+            return self.fail(Diagnostic::new(Code::Overflow, span, "期间过长", "the period is too long"));
+        }
+        let ty = a.ty.clone();
+        Some(make(Node::Shift(Box::new(a), n, unit), ty, span))
+    }
+
+    /// Built-in functions.
+    pub(crate) fn call(&mut self, function: Function, args: &[ast::Expr], span: Span) -> Option<TypedExpr> {
+        let integer = |low, high| Type::Integer { low, high, unit: None };
+        let (wanted, ty): (&[Type], Type) = match function {
+            Function::AgeOn => (&[Type::Date, Type::Date], integer(0, 9998)),
+            Function::MonthOf => (&[Type::Date], Type::Month),
+            Function::MonthsBetween => (&[Type::Month, Type::Month], integer(-119_987, 119_987)),
+            Function::DaysBetween => (&[Type::Date, Type::Date], integer(-3_652_058, 3_652_058)),
+        };
+        if args.len() != wanted.len() {
+            return self.fail(Diagnostic::new(
+                Code::TypeMismatch,
+                span,
+                format!("此函数要 {} 个参数，写了 {} 个", wanted.len(), args.len()),
+                format!("this function takes {} arguments, not {}", wanted.len(), args.len()),
+            ));
+        }
+        let mut typed = Vec::new();
+        for (arg, want) in args.iter().zip(wanted) {
+            let arg = self.present(arg, Some(want))?;
+            if arg.ty != *want {
+                return self.mismatch(arg.span, want, &arg.ty);
+            }
+            typed.push(arg);
+        }
+        Some(make(Node::Call(function, typed), ty, span))
+    }
+
+    /// Quantifiers.
+    pub(crate) fn quantified(&mut self, expr: &ast::Expr, wanted: Option<&Type>) -> Option<TypedExpr> {
+        let ExprKind::Quantified { quantifier, value, variable, list, condition, empty } = &expr.kind else { return None };
+        let place = self.place(list)?;
+        let Type::List { element, max } = place.ty.clone() else {
+            return self.fail(Diagnostic::new(
+                Code::TypeMismatch,
+                list.span,
+                format!("`{}` 不是列表", place.access.path),
+                format!("`{}` is no list", place.access.path),
+            ));
+        };
+        let bound = place.access.clone();
+        let (condition, value, depth) = self.with_variable(variable, *element, &bound, |t, depth| {
+            let condition = match condition {
+                Some(c) => Some(t.boolean(c)?),
+                None => None,
+            };
+            let known = condition.as_ref().map(|c| t.tells(c, true)).unwrap_or_default();
+            let value = match value {
+                Some(v) => Some(t.knowing(&known, |t| t.present(v, wanted))?),
+                None => None,
+            };
+            Some((condition, value, depth))
+        })?;
+        let empty = match empty {
+            Some(e) => Some(self.present(e, value.as_ref().map(|v| &v.ty))?),
+            None => None,
+        };
+        let ty = self.quantified_type(*quantifier, value.as_ref(), empty.as_ref(), max, expr.span)?;
+        let absent_is_empty = self.absent_is_empty(&place.access.start);
+        let quantified = Quantified {
+            quantifier: *quantifier,
+            value,
+            variable: variable.text.clone(),
+            depth,
+            list: place.access,
+            max,
+            absent_is_empty,
+            condition,
+            empty,
+        };
+        Some(make(Node::Quantified(Box::new(quantified)), ty, expr.span))
+    }
+
+    /// Whether absence of what a list lies in means the empty list; evidence without `?` counts as unknown instead.
+    fn absent_is_empty(&self, start: &Start) -> bool {
+        match start {
+            Start::Evidence(i) => self.values.evidence.get(*i).is_none_or(|e| e.optional || e.all),
+            _ => true,
+        }
+    }
+
+    fn quantified_type(
+        &mut self,
+        quantifier: Quantifier,
+        value: Option<&TypedExpr>,
+        empty: Option<&TypedExpr>,
+        max: u32,
+        span: Span,
+    ) -> Option<Type> {
+        match (quantifier, value) {
+            (Quantifier::Exists | Quantifier::All, _) => Some(Type::Boolean),
+            (Quantifier::Count, _) => Some(Type::Integer { low: 0, high: i64::from(max), unit: None }),
+            (Quantifier::CountDistinct, Some(v)) if is_scalar(&v.ty) => Some(Type::Integer { low: 0, high: i64::from(max), unit: None }),
+            (Quantifier::Sum, Some(v)) => {
+                let (low, high) = wide(&v.ty);
+                let (low, high) = self.bounded((low * i128::from(max)).min(0), (high * i128::from(max)).max(0), span)?;
+                match &v.ty {
+                    Type::Integer { unit, .. } => Some(Type::Integer { low, high, unit: unit.clone() }),
+                    Type::Money { .. } => Some(Type::Money { low, high }),
+                    other => self.no_aggregate(other, v.span),
+                }
+            }
+            (Quantifier::Max | Quantifier::Min, Some(v)) => {
+                if !matches!(v.ty, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month) {
+                    return self.no_aggregate(&v.ty, v.span);
+                }
+                let Some(empty) = empty else {
+                    return self.fail(
+                        Diagnostic::new(Code::TypeMismatch, span, "列表为空时没有最大最小值", "an empty list has no greatest or least value")
+                            .help("写上 `空则 …`", "add `empty …`"),
+                    );
+                };
+                self.join(v, empty, span)
+            }
+            _ => self.fail(Diagnostic::new(Code::TypeMismatch, span, "缺少要计算的值", "the value to compute with is missing")),
+        }
+    }
+
+    fn no_aggregate<T>(&mut self, ty: &Type, span: Span) -> Option<T> {
+        self.fail(Diagnostic::new(
+            Code::TypeMismatch,
+            span,
+            format!("不能对 `{}` 作此计算", show_type(ty)),
+            format!("this cannot be computed over `{}`", show_type(ty)),
+        ))
+    }
+}
+
+/// A type's range, wide enough to multiply.
+fn wide(ty: &Type) -> (i128, i128) {
+    let (low, high) = domain(ty);
+    (i128::from(low), i128::from(high))
+}

@@ -1,0 +1,74 @@
+//! Collecting findings, and naming what a person may have meant. Owns the bound on how many findings one compilation
+//! reports. Invariant: an error is never dropped silently: past the bound `refused` still says so.
+//! Must not know: what is checked.
+
+use crate::diagnostics::{Diagnostic, Severity};
+
+/// Most findings kept.
+pub(crate) const FINDINGS_MAX: usize = 200;
+
+/// Findings so far.
+#[derive(Default)]
+pub(crate) struct Report {
+    findings: Vec<Diagnostic>,
+    refused: bool,
+}
+
+impl Report {
+    /// Adds a finding; past the bound only its severity is kept.
+    pub(crate) fn add(&mut self, finding: Diagnostic) {
+        self.refused |= finding.severity == Severity::Error;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Adds all findings of another report.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.refused |= other.refused;
+        other.findings.into_iter().for_each(|f| self.add(f));
+    }
+
+    /// Whether any finding was an error.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    /// The findings in source order.
+    pub(crate) fn into_findings(mut self) -> Vec<Diagnostic> {
+        self.findings.sort_by_key(|d| (d.primary.file, d.primary.start, d.code, d.primary.end));
+        self.findings
+    }
+}
+
+/// The candidate nearest to `name` by edit distance, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted: Vec<char> = name.chars().take(64).collect();
+    let bound = wanted.len().div_ceil(2).min(3);
+    candidates
+        .take(4096)
+        .map(|c| (edit_distance(&wanted, c), c))
+        .filter(|(d, c)| *d <= bound && *d < c.chars().count())
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// Edit distance where a swap of neighbours counts once; texts are cut at 64 characters.
+fn edit_distance(a: &[char], b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}

@@ -1,0 +1,153 @@
+//! The whole way from sources to a package. Owns the bounds on how much is given at once, and turns lowering faults into
+//! findings. Invariant: never panics, and its work is bounded by counts, so that every node accepts the same sources.
+//! Must not know: files, clocks, the ledger.
+
+use crate::ast::{self, PolicyKind};
+use crate::check::report::Report;
+use crate::check::scope::Declared;
+use crate::check::{self, CheckedModule};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::hash;
+use crate::lower::{self, LowerFault};
+use crate::package::{Compiled, ModuleInfo, Package, Policy, Sharing};
+use crate::source::{FileId, SourceFile, Span};
+use crate::testing;
+use guiju_runtime::value::Type;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Most files of one compilation.
+pub const FILES_MAX: usize = 256;
+
+/// Compiles all modules given, resolving imports among them.
+pub fn compile(files: &[SourceFile]) -> Compiled {
+    let mut report = Report::default();
+    let package = parse(files, &mut report).and_then(|modules| build(files, &modules, &mut report));
+    let refused = report.refused();
+    Compiled { package: package.filter(|_| !refused), diagnostics: report.into_findings() }
+}
+
+fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> {
+    if files.len() > FILES_MAX {
+        let at = Span::default();
+        report.add(Diagnostic::new(Code::TooLarge, at, format!("至多 {FILES_MAX} 个文件"), format!("at most {FILES_MAX} files")));
+        return None;
+    }
+    let mut modules = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        let (module, findings) = crate::parse::parse(FileId(i as u16), file);
+        findings.into_iter().for_each(|f| report.add(f));
+        modules.extend(module);
+    }
+    (!report.refused() && modules.len() == files.len()).then_some(modules)
+}
+
+fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> Option<Package> {
+    let checked = check::check(modules, report)?;
+    let mut package = Package { modules: Vec::new(), schemas: Vec::new(), policies: Vec::new(), sharings: Vec::new(), tests: Vec::new() };
+    for (i, module) in checked.iter().enumerate() {
+        let policies = lower_policies(module, report);
+        let sharings = lower_sharings(module, &modules[i], report);
+        package.modules.push(info(module, &files[i], FileId(i as u16), &policies, &sharings));
+        for name in &module.scope.own {
+            if let Some(Declared::Certificate(s)) = module.scope.declared.get(name) {
+                package.schemas.push(s.clone());
+            }
+        }
+        package.policies.extend(policies);
+        package.sharings.extend(sharings);
+    }
+    if report.refused() {
+        return None;
+    }
+    for (i, module) in checked.iter().enumerate() {
+        let tests = testing::facts::tests(&modules[i], &module.scope, &package.policies, report);
+        package.tests.extend(tests);
+    }
+    Some(package)
+}
+
+fn lower_policies(module: &CheckedModule, report: &mut Report) -> Vec<Arc<Policy>> {
+    let mut all = Vec::new();
+    for (policy, flow) in &module.policies {
+        match lower::policy(policy, flow) {
+            Ok(p) => all.push(Arc::new(p)),
+            Err(fault) => report.add(lower_fault(&policy.name, policy.span, fault)),
+        }
+    }
+    all
+}
+
+fn lower_sharings(module: &CheckedModule, tree: &ast::Module, report: &mut Report) -> Vec<Arc<Sharing>> {
+    let mut all = Vec::new();
+    for sharing in &module.sharings {
+        match lower::sharing(sharing) {
+            Ok(s) => all.push(Arc::new(s)),
+            Err(fault) => report.add(lower_fault(&sharing.name, tree.name.span, fault)),
+        }
+    }
+    all
+}
+
+fn lower_fault(name: &str, span: Span, fault: LowerFault) -> Diagnostic {
+    match fault {
+        LowerFault::TooLarge(why) => Diagnostic::new(
+            Code::TooLarge,
+            span,
+            format!("`{name}` 超过语言允许的规模（{why}）"),
+            format!("`{name}` is larger than the language allows ({why})"),
+        )
+        .help("减小列表上限，或拆成几条策略", "lower the bounds of lists, or split the policy"),
+        LowerFault::Internal(why) => Diagnostic::new(
+            Code::Internal,
+            span,
+            format!("编译器内部错误，请报告：{why}"),
+            format!("a fault of the compiler, please report it: {why}"),
+        ),
+    }
+}
+
+fn info(module: &CheckedModule, file: &SourceFile, id: FileId, policies: &[Arc<Policy>], sharings: &[Arc<Sharing>]) -> ModuleInfo {
+    let mut departments: BTreeSet<String> = BTreeSet::new();
+    let mut types: BTreeMap<String, Type> = BTreeMap::new();
+    let mut parts: BTreeMap<String, [u8; 32]> = BTreeMap::new();
+    for (name, declared) in &module.scope.declared {
+        match declared {
+            Declared::Enum(e) => {
+                types.insert(name.clone(), Type::Enum(e.clone()));
+            }
+            Declared::Group(g) => {
+                types.insert(name.clone(), Type::Group(g.clone()));
+            }
+            Declared::Certificate(s) => {
+                if module.scope.own.contains(name) {
+                    departments.insert(s.owner.clone());
+                }
+                parts.insert(format!("certificate {name}"), hash::schema(s));
+            }
+        }
+    }
+    for p in policies {
+        departments.extend(p.by.iter().cloned());
+        departments.extend(p.reads.iter().map(|r| r.owner.clone()));
+        departments.extend(p.writes.iter().map(|w| w.schema.owner.clone()));
+        let kind = match p.kind {
+            PolicyKind::Policy => "policy",
+            PolicyKind::Verification => "verification",
+            PolicyKind::Contract => "contract",
+        };
+        parts.insert(format!("{kind} {} {}", p.name, p.version), p.meaning_hash);
+    }
+    for s in sharings {
+        departments.insert(s.owner.clone());
+        parts.insert(format!("sharing {}", s.name), s.meaning_hash);
+    }
+    ModuleInfo {
+        name: module.scope.module.clone(),
+        file: id,
+        source_hash: hash::source(&file.text),
+        meaning_hash: hash::module(&module.scope.module, &types, &parts),
+        departments: departments.into_iter().collect(),
+        imports: module.imports.clone(),
+    }
+}

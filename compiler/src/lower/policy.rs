@@ -1,0 +1,510 @@
+//! Lowering of a whole policy: keys, definitions, tables, outcomes, writes. Must not know: diagnostics.
+
+use super::expr::any_of;
+use super::{LowerFault, Lowering, kind_of};
+use crate::ast::{ClassWord, HitWord};
+use crate::check::exceptions::precedes;
+use crate::check::flow::{Flow, of_outcome};
+use crate::check::policy::type_of_evidence;
+use crate::hash;
+use crate::ir::{self, Binary, Expr, Kind, LoopVar, StepId};
+use crate::package::{
+    self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write, WriteTerm,
+};
+use crate::typed::{self, Body, Definition, Exception, Key, TableRow, TypedExpr, Written, domain};
+use guiju_runtime::frame::Layout;
+use guiju_runtime::value::Type;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Lowers a checked policy.
+pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, LowerFault> {
+    let mut roots = vec![("基准日".to_owned(), Type::Date)];
+    roots.extend(checked.inputs.iter().map(|i| (i.name.clone(), i.ty.clone())));
+    roots.extend(checked.evidence.iter().map(|e| (e.name.clone(), type_of_evidence(e))));
+    let layout = Layout::of(&roots).map_err(|f| LowerFault::TooLarge(f.to_string()))?;
+    let mut lowering = Lowering::new(layout, checked.inputs.len());
+    let evidence = evidence(&mut lowering, checked)?;
+    let mut rules = Vec::new();
+    for (i, definition) in checked.definitions.iter().enumerate() {
+        rules.push(lowering.definition(definition, flow, flow.definitions[i].class())?);
+    }
+    let mut settled: BTreeMap<(usize, usize), Vec<StepId>> = BTreeMap::new();
+    let mut write_steps: Vec<Vec<(usize, Pending)>> = Vec::new();
+    for write in &checked.writes {
+        let known = settled.entry((write.outcome, write.value)).or_default();
+        if let Some(i) = write.supersedes {
+            let state = lowering.layout.roots[1 + checked.inputs.len() + i].state;
+            let at = ir::WordAt { base: ir::Base::Frame, offset: state };
+            // The state word of what is known is 0, so this is true if the record is there and unknown otherwise.
+            let load = Expr::Load(Kind::Boolean, ir::Place { word: at, states: vec![at] });
+            let there = Expr::Not(Box::new(Expr::Demand(Kind::Boolean, Box::new(load))));
+            known.push(lowering.step(format!("{} 存在", checked.evidence[i].name), Kind::Boolean, there, None));
+        }
+        let mut fields = Vec::new();
+        for (index, value) in &write.fields {
+            fields.push((*index, lowering.written(value, known)?));
+        }
+        write_steps.push(fields);
+    }
+    let mut outcomes = Vec::new();
+    for (i, outcome) in checked.outcomes.iter().enumerate() {
+        outcomes.push(lowering.outcome(checked, i, outcome, flow, &settled)?);
+    }
+    let mut writes = Vec::new();
+    for (write, fields) in checked.writes.iter().zip(write_steps) {
+        let fields = fields.into_iter().map(|(i, p)| (i, lowering.term(p))).collect();
+        writes.push(Write {
+            schema: write.schema.clone(),
+            supersedes: write.supersedes,
+            outcome: write.outcome,
+            value: write.value as u16,
+            fields,
+            rest_kept: write.rest_kept,
+        });
+    }
+    let (program, points, layout) = lowering.finish()?;
+    for key in evidence.iter().flat_map(|e| &e.keys) {
+        let checked = match key {
+            KeyTerm::One(e) => ir::verify::verify_alone(&program, e),
+            KeyTerm::Each { list, var, filter, value } => ir::verify::verify_each(&program, list, *var, filter.as_ref(), value),
+        };
+        checked.map_err(|f| LowerFault::Internal(f.to_string()))?;
+    }
+    Ok(Policy {
+        name: checked.name.clone(),
+        module: checked.module.clone(),
+        kind: checked.kind,
+        version: checked.version,
+        by: checked.by.clone(),
+        effective_from: checked.effective_from,
+        effective_to: checked.effective_to,
+        meaning_hash: hash::policy(checked),
+        inputs: checked.inputs.iter().map(|i| (i.name.clone(), i.ty.clone())).collect(),
+        input_optional: checked.inputs.iter().map(|i| i.optional).collect(),
+        evidence,
+        as_of: checked.as_of.clone(),
+        layout,
+        cost: ir::verify::cost(&program),
+        program,
+        outcomes,
+        releases: checked.releases.iter().map(release).collect(),
+        writes,
+        points,
+        rules,
+        reads: reads(checked, flow),
+    })
+}
+
+fn release(r: &typed::Release) -> Release {
+    Release {
+        outcome: r.outcome,
+        reasons: r.reasons,
+        missing: r.missing,
+        declared_millibits: r.declared_millibits,
+        computed_millibits: r.computed_millibits,
+    }
+}
+
+fn evidence(lowering: &mut Lowering, checked: &typed::Policy) -> Result<Vec<Evidence>, LowerFault> {
+    let mut all = Vec::new();
+    for (i, e) in checked.evidence.iter().enumerate() {
+        let mut keys = Vec::new();
+        for key in &e.keys {
+            keys.push(match key {
+                Key::One(value) => KeyTerm::One(lowering.expr(value)?),
+                Key::Each { list, max, filter, value } => KeyTerm::Each {
+                    list: lowering.list(list, *max)?,
+                    var: LoopVar(0),
+                    filter: filter.as_ref().map(|f| lowering.expr(f)).transpose()?,
+                    value: lowering.expr(value)?,
+                },
+            });
+        }
+        all.push(Evidence {
+            name: e.name.clone(),
+            schema: e.schema.clone(),
+            all: e.all,
+            optional: e.optional,
+            max: e.max,
+            field: e.field.clone(),
+            keys,
+            root: 1 + checked.inputs.len() + i,
+        });
+    }
+    Ok(all)
+}
+
+/// Certificate types read, with every field an outcome, a write or a key depends on.
+fn reads(checked: &typed::Policy, flow: &Flow) -> Vec<Read> {
+    let mut fields: BTreeSet<(usize, Vec<usize>)> = BTreeSet::new();
+    for i in 0..checked.outcomes.len() {
+        fields.extend(of_outcome(checked, i, flow).fields);
+    }
+    for d in &flow.evidence {
+        fields.extend(d.fields.iter().cloned());
+    }
+    if let Some((e, path)) = &checked.as_of {
+        fields.insert((*e, path.clone()));
+    }
+    let mut by_schema: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
+    for e in &checked.evidence {
+        by_schema.entry(e.schema.name.clone()).or_insert_with(|| (e.schema.owner.clone(), BTreeSet::new()));
+    }
+    for (e, path) in fields {
+        let schema = &checked.evidence[e].schema;
+        let mut ty = Type::Group(schema.group.clone());
+        let mut names = Vec::new();
+        for index in path {
+            let inner = match ty {
+                Type::List { element, .. } => *element,
+                other => other,
+            };
+            let Type::Group(group) = inner else { break };
+            let Some(field) = group.fields.get(index) else { break };
+            names.push(field.name.clone());
+            ty = field.ty.clone();
+        }
+        if let Some((_, set)) = by_schema.get_mut(&schema.name) {
+            set.insert(names.join("."));
+        }
+    }
+    by_schema.into_iter().map(|(schema, (owner, set))| Read { schema, owner, fields: set.into_iter().collect() }).collect()
+}
+
+/// A written value whose steps exist but whose outputs are not numbered yet.
+enum Pending {
+    Step(StepId),
+    Absent,
+    Group(Vec<(usize, Pending)>),
+    List(Vec<Pending>),
+}
+
+impl Lowering {
+    fn definition(&mut self, d: &Definition, flow: &Flow, class: ClassWord) -> Result<RuleInfo, LowerFault> {
+        let mut info = RuleInfo {
+            name: d.name.clone(),
+            ty: d.ty.clone(),
+            citation: d.citation.clone(),
+            class,
+            value: None,
+            guards: Vec::new(),
+            table: matches!(d.body, Body::Table { .. }),
+        };
+        let last = match &d.body {
+            Body::Value { base, exceptions } => {
+                let base_step = {
+                    let expr = self.expr(base)?;
+                    self.step(d.name.clone(), kind_of(&d.ty), expr, None)
+                };
+                let mut guards = Vec::new();
+                for e in exceptions {
+                    let expr = self.expr(&e.guard)?;
+                    let class = flow.expr(&e.guard).class();
+                    let point = self.point(PointKind::Exception, &d.name, e.label.clone(), e.citation.clone(), class, e.span);
+                    guards.push((self.step(format!("{}·{}", d.name, e.label), Kind::Boolean, expr, Some(point)), point));
+                }
+                order_guards(exceptions, None, None, &guards, &mut info.guards);
+                self.chain(d, exceptions, None, &guards, base_step)?
+            }
+            Body::Table { columns, rows, hit, complete } => self.table(d, columns, rows, *hit, *complete, flow, &mut info)?,
+        };
+        if d.ty == Type::Boolean {
+            let point = self.point(PointKind::Base, &d.name, String::new(), d.citation.clone(), class, d.span);
+            info.value = Some(point);
+            let step = &mut self.steps[last.0 as usize];
+            if step.trace.is_none() {
+                step.trace = Some(point);
+            } else {
+                let copy = Expr::Step(Kind::Boolean, last);
+                let copied = self.step(d.name.clone(), Kind::Boolean, copy, Some(point));
+                self.definitions.push(copied);
+                return Ok(info);
+            }
+        }
+        self.definitions.push(last);
+        Ok(info)
+    }
+
+    /// The siblings that are exceptions to `parent`, over what holds without them.
+    fn chain(
+        &mut self,
+        d: &Definition,
+        exceptions: &[Exception],
+        parent: Option<usize>,
+        guards: &[(StepId, ir::TraceId)],
+        without: StepId,
+    ) -> Result<StepId, LowerFault> {
+        let kind = kind_of(&d.ty);
+        let mut result = without;
+        for k in siblings(exceptions, parent).into_iter().rev() {
+            let e = &exceptions[k];
+            let value = self.expr(&e.value)?;
+            let own = self.step(format!("{}·{} 则", d.name, e.label), kind, value, None);
+            let value = self.chain(d, exceptions, Some(k), guards, own)?;
+            self.count()?;
+            let select = Expr::Select(
+                kind,
+                Box::new(Expr::Step(Kind::Boolean, guards[k].0)),
+                Box::new(Expr::Step(kind, value)),
+                Box::new(Expr::Step(kind, result)),
+            );
+            result = self.step(d.name.clone(), kind, select, None);
+        }
+        Ok(result)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one table")]
+    fn table(
+        &mut self,
+        d: &Definition,
+        columns: &[TypedExpr],
+        rows: &[TableRow],
+        hit: HitWord,
+        complete: bool,
+        flow: &Flow,
+        info: &mut RuleInfo,
+    ) -> Result<StepId, LowerFault> {
+        let mut column_steps = Vec::new();
+        let mut class = ClassWord::Public;
+        for c in columns {
+            class = class.max(flow.expr(c).class());
+            let expr = self.expr(c)?;
+            column_steps.push(self.step(format!("{}·{}", d.name, c.canonical()), kind_of(&c.ty), expr, None));
+        }
+        let mut guards = Vec::new();
+        for (i, row) in rows.iter().enumerate() {
+            let mut guard: Option<Expr> = None;
+            for ((cell, c), step) in row.cells.iter().zip(columns).zip(&column_steps) {
+                let Some(parts) = cell else { continue };
+                let test = self.cell(parts, &c.ty, *step)?;
+                guard = Some(match guard {
+                    None => test,
+                    Some(g) => Expr::And(Box::new(g), Box::new(test)),
+                });
+            }
+            let citation = row.citation.clone().or_else(|| d.citation.clone());
+            let point = self.point(PointKind::Row, &d.name, (i + 1).to_string(), citation, class, row.span);
+            info.guards.push(GuardInfo { trace: point, parent: None });
+            let guard = guard.unwrap_or(Expr::Const(Kind::Boolean, 1));
+            guards.push(self.step(format!("{}·{}", d.name, i + 1), Kind::Boolean, guard, Some(point)));
+        }
+        let kind = kind_of(&d.ty);
+        if !complete || rows.is_empty() {
+            return Err(LowerFault::Internal(format!("a table not proved complete ({hit:?})")));
+        }
+        let mut result = None;
+        for (row, guard) in rows.iter().zip(&guards).rev() {
+            let value = self.expr(&row.value)?;
+            let value = self.step(format!("{} 值", d.name), kind, value, None);
+            result = Some(match result {
+                // The rows cover everything: when no other holds, the last does.
+                None => value,
+                Some(rest) => {
+                    let guard = Box::new(Expr::Step(Kind::Boolean, *guard));
+                    let select = Expr::Select(kind, guard, Box::new(Expr::Step(kind, value)), Box::new(Expr::Step(kind, rest)));
+                    self.step(d.name.clone(), kind, select, None)
+                }
+            });
+        }
+        result.ok_or_else(|| LowerFault::Internal("a table without rows".into()))
+    }
+
+    /// Whether a column's word lies in a cell's set.
+    fn cell(&mut self, parts: &[(i64, i64)], ty: &Type, step: StepId) -> Result<Expr, LowerFault> {
+        let kind = kind_of(ty);
+        let value = || Box::new(Expr::Step(kind, step));
+        let constant = |w| Box::new(Expr::Const(kind, w));
+        let (least, greatest) = domain(ty);
+        let mut tests = Vec::new();
+        for &(low, high) in parts {
+            if matches!(kind, Kind::Enum | Kind::Boolean) {
+                for word in low..=high {
+                    self.count()?;
+                    tests.push(Expr::Binary(Binary::Equal, value(), constant(word)));
+                }
+                continue;
+            }
+            self.count()?;
+            tests.push(match (low == least, high == greatest) {
+                _ if low == high => Expr::Binary(Binary::Equal, value(), constant(low)),
+                (true, true) => Expr::Binary(Binary::Equal, value(), value()),
+                (true, false) => Expr::Binary(Binary::AtMost, value(), constant(high)),
+                (false, true) => Expr::Binary(Binary::AtMost, constant(low), value()),
+                (false, false) => Expr::And(
+                    Box::new(Expr::Binary(Binary::AtMost, constant(low), value())),
+                    Box::new(Expr::Binary(Binary::AtMost, value(), constant(high))),
+                ),
+            });
+        }
+        Ok(any_of(tests))
+    }
+
+    /// An outcome: the index of the arm that decides, then its value.
+    fn outcome(
+        &mut self,
+        checked: &typed::Policy,
+        index: usize,
+        outcome: &typed::Outcome,
+        flow: &Flow,
+        settled: &BTreeMap<(usize, usize), Vec<StepId>>,
+    ) -> Result<Outcome, LowerFault> {
+        let dependence = of_outcome(checked, index, flow);
+        let mut arms = Vec::new();
+        let mut guards = Vec::new();
+        for arm in &outcome.arms {
+            let label = outcome.values[arm.value].clone();
+            let trace = match &arm.guard {
+                None => None,
+                Some(g) => {
+                    let expr = self.expr(g)?;
+                    let point = self.point(PointKind::Arm, &outcome.name, label.clone(), arm.citation.clone(), flow.expr(g).class(), arm.span);
+                    guards.push(Some(self.step(format!("{}·{label}", outcome.name), Kind::Boolean, expr, Some(point))));
+                    Some(point)
+                }
+            };
+            if trace.is_none() {
+                guards.push(None);
+            }
+            arms.push(OutcomeArm { value: arm.value as u16, trace, reason: arm.reason.clone(), citation: arm.citation.clone() });
+        }
+        let chosen = self.chosen(outcome, &guards, index, settled);
+        let value = self.value_of(outcome, chosen);
+        let (output, arm_output) = (self.output(value), self.output(chosen));
+        Ok(Outcome {
+            name: outcome.name.clone(),
+            values: outcome.values.clone(),
+            output,
+            arms,
+            arm_output,
+            evidence: dependence.evidence.iter().copied().collect(),
+            rules: dependence.definitions.iter().copied().collect(),
+            class: dependence.class(),
+        })
+    }
+
+    /// Index of the first arm that holds; not known if an arm that is not known comes first. Indices differ, so no two
+    /// branches of a selection are equal and an unknown guard stays unknown.
+    fn chosen(
+        &mut self,
+        outcome: &typed::Outcome,
+        guards: &[Option<StepId>],
+        index: usize,
+        settled: &BTreeMap<(usize, usize), Vec<StepId>>,
+    ) -> StepId {
+        let name = format!("{}·分支", outcome.name);
+        let mut rest = self.step(name.clone(), Kind::Integer, Expr::Const(Kind::Integer, -1), None);
+        for (i, arm) in outcome.arms.iter().enumerate().rev() {
+            let mut here = self.step(name.clone(), Kind::Integer, Expr::Const(Kind::Integer, i as i64), None);
+            for known in settled.get(&(index, arm.value)).into_iter().flatten() {
+                // What it writes must be known, or it is not decided: true or unknown, never false.
+                let test = Expr::Step(Kind::Boolean, *known);
+                let select = Expr::Select(
+                    Kind::Integer,
+                    Box::new(test),
+                    Box::new(Expr::Step(Kind::Integer, here)),
+                    Box::new(Expr::Const(Kind::Integer, -1)),
+                );
+                here = self.step(name.clone(), Kind::Integer, select, None);
+            }
+            rest = match guards[i] {
+                None => here,
+                Some(guard) => {
+                    let select = Expr::Select(
+                        Kind::Integer,
+                        Box::new(Expr::Step(Kind::Boolean, guard)),
+                        Box::new(Expr::Step(Kind::Integer, here)),
+                        Box::new(Expr::Step(Kind::Integer, rest)),
+                    );
+                    self.step(name.clone(), Kind::Integer, select, None)
+                }
+            };
+        }
+        rest
+    }
+
+    fn value_of(&mut self, outcome: &typed::Outcome, chosen: StepId) -> StepId {
+        // A value that no arm has, so that the innermost branches differ and an unknown arm leaves the value unknown.
+        let none = outcome.values.len() as i64;
+        let mut rest = self.step(outcome.name.clone(), Kind::Enum, Expr::Const(Kind::Enum, none), None);
+        for (i, arm) in outcome.arms.iter().enumerate().rev() {
+            let is = Expr::Binary(
+                Binary::Equal,
+                Box::new(Expr::Step(Kind::Integer, chosen)),
+                Box::new(Expr::Const(Kind::Integer, i as i64)),
+            );
+            let select = Expr::Select(
+                Kind::Enum,
+                Box::new(is),
+                Box::new(Expr::Const(Kind::Enum, arm.value as i64)),
+                Box::new(Expr::Step(Kind::Enum, rest)),
+            );
+            rest = self.step(outcome.name.clone(), Kind::Enum, select, None);
+        }
+        rest
+    }
+
+    fn written(&mut self, value: &Written, known: &mut Vec<StepId>) -> Result<Pending, LowerFault> {
+        Ok(match value {
+            Written::Expr(e) => {
+                let expr = self.expr(e)?;
+                let kind = kind_of(&e.ty);
+                let step = self.step("写入".into(), kind, expr, None);
+                let present = || Box::new(Expr::Present(Box::new(Expr::Step(kind, step))));
+                // True if the value is known or known to be absent; unknown otherwise.
+                let settled = Expr::Or(present(), Box::new(Expr::Not(present())));
+                known.push(self.step("写入值已知".into(), Kind::Boolean, settled, None));
+                Pending::Step(step)
+            }
+            Written::Absent => Pending::Absent,
+            Written::Group(fields) => {
+                let mut all = Vec::new();
+                for (i, w) in fields {
+                    all.push((*i, self.written(w, known)?));
+                }
+                Pending::Group(all)
+            }
+            Written::List(items) => {
+                let mut all = Vec::new();
+                for w in items {
+                    all.push(self.written(w, known)?);
+                }
+                Pending::List(all)
+            }
+        })
+    }
+
+    fn term(&mut self, pending: Pending) -> WriteTerm {
+        match pending {
+            Pending::Step(step) => WriteTerm::Output(self.output(step)),
+            Pending::Absent => WriteTerm::Absent,
+            Pending::Group(fields) => WriteTerm::Group(fields.into_iter().map(|(i, p)| (i, self.term(p))).collect()),
+            Pending::List(items) => WriteTerm::List(items.into_iter().map(|p| self.term(p)).collect()),
+        }
+    }
+}
+
+/// Exceptions to `parent`, those of precedence first.
+fn siblings(exceptions: &[Exception], parent: Option<usize>) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..exceptions.len()).filter(|k| exceptions[*k].of == parent).collect();
+    let mut order = Vec::new();
+    while !waiting.is_empty() {
+        let first = waiting.iter().position(|k| waiting.iter().all(|o| !precedes(exceptions, *o, *k))).unwrap_or(0);
+        order.push(waiting.remove(first));
+    }
+    order
+}
+
+/// Guards in the order they are tried, children after their parent.
+fn order_guards(
+    exceptions: &[Exception],
+    parent: Option<usize>,
+    parent_at: Option<usize>,
+    guards: &[(StepId, ir::TraceId)],
+    into: &mut Vec<GuardInfo>,
+) {
+    for k in siblings(exceptions, parent) {
+        let at = into.len();
+        into.push(package::GuardInfo { trace: guards[k].1, parent: parent_at });
+        order_guards(exceptions, Some(k), Some(at), guards, into);
+    }
+}

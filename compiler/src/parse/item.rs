@@ -1,0 +1,308 @@
+//! Top-level items other than policies. Owns the data standard, sharing policies and tests as trees.
+//! Invariant: one node in, one item or one diagnostic out. Must not know: expressions' inside, names' meaning.
+
+use super::Rule;
+use super::node::{Builder, Built, Children, Node};
+use super::{expression, policy};
+use crate::ast::{
+    CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FactExpr, FieldItem, GroupItem, Import, Item,
+    LegalSource, Name, Path, SharingClause, SharingItem, TestItem, TypeExpr, TypeKind,
+};
+use crate::source::Span;
+
+/// A top-level entry.
+pub(super) enum Top {
+    /// `语言 zh`
+    Language(Span),
+    /// `模块 a.b`
+    Module(Path),
+    /// `引用`
+    Import(Import),
+    /// `依据`
+    Source(LegalSource),
+    /// Everything else.
+    Item(Box<Item>),
+}
+
+/// The name of a module that is not known yet.
+pub(super) fn no_path(span: Span) -> Path {
+    Path { parts: Vec::new(), span }
+}
+
+/// Builds any top-level entry.
+pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
+    let span = builder.span(&node);
+    let rule = node.as_rule();
+    let mut children = Children::of(builder, node);
+    let item = match rule {
+        Rule::language => return Ok(Top::Language(span)),
+        Rule::module => {
+            children.take(Rule::k_module)?;
+            return Ok(Top::Module(builder.path(children.take(Rule::path)?)));
+        }
+        Rule::import => {
+            children.take(Rule::k_import)?;
+            let module = builder.path(children.take(Rule::path)?);
+            let names = builder.names(children.take(Rule::names)?);
+            return Ok(Top::Import(Import { module, names, span }));
+        }
+        Rule::source => return legal_source(builder, children, span).map(Top::Source),
+        Rule::enum_item => {
+            children.take(Rule::k_enum)?;
+            let name = builder.name(&children.take(Rule::name)?);
+            let variants = children.run(Rule::variant).into_iter().map(|node| variant(builder, node));
+            Item::Enum(EnumItem { name, variants: variants.collect::<Built<_>>()?, span })
+        }
+        Rule::group => {
+            children.take(Rule::k_group)?;
+            let name = builder.name(&children.take(Rule::name)?);
+            let fields = fields(builder, children.take(Rule::fields)?)?;
+            Item::Group(GroupItem { name, fields, span })
+        }
+        Rule::certificate => Item::Certificate(certificate(builder, children, span)?),
+        Rule::policy => Item::Policy(policy::policy(builder, children, span)?),
+        Rule::sharing => Item::Sharing(sharing(builder, children, span)?),
+        Rule::test => Item::Test(test(builder, children, span)?),
+        _ => return Err(builder.impossible(span)),
+    };
+    Ok(Top::Item(Box::new(item)))
+}
+
+fn legal_source(builder: &Builder, mut children: Children, span: Span) -> Built<LegalSource> {
+    children.take(Rule::k_source)?;
+    let title = builder.text(&children.take(Rule::text)?)?;
+    children.take(Rule::k_as)?;
+    let name = builder.name(&children.take(Rule::name)?);
+    let note = if children.has(Rule::k_note) { Some(builder.text(&children.take(Rule::text)?)?) } else { None };
+    Ok(LegalSource { title, name, note, span })
+}
+
+fn variant(builder: &Builder, node: Node) -> Built<(Name, Option<String>)> {
+    let mut children = Children::of(builder, node);
+    let name = builder.name(&children.take(Rule::name)?);
+    let code = children.maybe(Rule::text).map(|node| builder.text(&node)).transpose()?;
+    Ok((name, code))
+}
+
+fn certificate(builder: &Builder, mut children: Children, span: Span) -> Built<CertificateItem> {
+    children.take(Rule::k_certificate)?;
+    let name = builder.name(&children.take(Rule::name)?);
+    children.take(Rule::k_by)?;
+    let by = builder.name(&children.take(Rule::name)?);
+    children.take(Rule::k_filed)?;
+    let filed_under = children.run(Rule::path).into_iter().map(|node| builder.path(node)).collect();
+    let complete_from = if children.has(Rule::k_complete) {
+        children.take(Rule::k_since)?;
+        Some(builder.date(&children.take(Rule::date)?)?)
+    } else {
+        None
+    };
+    let fields = fields(builder, children.take(Rule::fields)?)?;
+    Ok(CertificateItem { name, by, filed_under, complete_from, fields, span })
+}
+
+fn fields(builder: &Builder, node: Node) -> Built<Vec<FieldItem>> {
+    Children::of(builder, node).run(Rule::field).into_iter().map(|node| field(builder, node)).collect()
+}
+
+fn field(builder: &Builder, node: Node) -> Built<FieldItem> {
+    let span = builder.span(&node);
+    let mut children = Children::of(builder, node);
+    let name = builder.name(&children.take(Rule::name)?);
+    let ty = type_expr(builder, children.take(Rule::type_expr)?)?;
+    let class = children.next().and_then(|node| match node.as_rule() {
+        Rule::k_public => Some(ClassWord::Public),
+        Rule::k_result_only => Some(ClassWord::ResultOnly),
+        Rule::k_by_grant => Some(ClassWord::ByGrant),
+        Rule::k_never => Some(ClassWord::Never),
+        _ => None,
+    });
+    Ok(FieldItem { name, ty, class, span })
+}
+
+/// Builds a `type_expr` or `element` node.
+pub(super) fn type_expr(builder: &Builder, node: Node) -> Built<TypeExpr> {
+    let span = builder.span(&node);
+    let mut children = Children::of(builder, node);
+    let kind = children.any()?;
+    let kind = type_kind(builder, kind)?;
+    let optional = children.has(Rule::question);
+    Ok(TypeExpr { kind, optional, span })
+}
+
+fn type_kind(builder: &Builder, node: Node) -> Built<TypeKind> {
+    let span = builder.span(&node);
+    let rule = node.as_rule();
+    let simple = match rule {
+        Rule::k_boolean => Some(TypeKind::Boolean),
+        Rule::k_date => Some(TypeKind::Date),
+        Rule::k_month => Some(TypeKind::Month),
+        Rule::k_citizen_id => Some(TypeKind::CitizenId),
+        Rule::k_credit_code => Some(TypeKind::CreditCode),
+        Rule::k_certificate_id => Some(TypeKind::CertificateId),
+        Rule::k_unit_code => Some(TypeKind::UnitCode),
+        Rule::name => Some(TypeKind::Named(builder.name(&node))),
+        _ => None,
+    };
+    if let Some(kind) = simple {
+        return Ok(kind);
+    }
+    let mut children = Children::of(builder, node);
+    children.any()?;
+    Ok(match rule {
+        Rule::integer_type => {
+            let low = builder.number(&children.take(Rule::integer)?)?;
+            let high = builder.number(&children.take(Rule::integer)?)?;
+            let unit = children.maybe(Rule::name).map(|node| builder.name(&node));
+            TypeKind::Integer { low, high, unit }
+        }
+        Rule::money_type => {
+            let low = builder.number(&children.take(Rule::integer)?)?;
+            let high = builder.number(&children.take(Rule::integer)?)?;
+            TypeKind::Money { low, high }
+        }
+        Rule::text_type => {
+            children.take(Rule::k_longest)?;
+            TypeKind::Text { max: builder.number(&children.take(Rule::unsigned)?)? }
+        }
+        Rule::list_type => {
+            let element = type_expr(builder, children.take(Rule::element)?)?;
+            children.take(Rule::k_max)?;
+            TypeKind::List { element: Box::new(element), max: builder.number(&children.take(Rule::unsigned)?)? }
+        }
+        _ => return Err(builder.impossible(span)),
+    })
+}
+
+fn sharing(builder: &Builder, mut children: Children, span: Span) -> Built<SharingItem> {
+    children.take(Rule::k_sharing)?;
+    let name = builder.name(&children.take(Rule::name)?);
+    children.take(Rule::k_by)?;
+    let by = builder.name(&children.take(Rule::name)?);
+    children.take(Rule::k_about)?;
+    let certificate = builder.name(&children.take(Rule::name)?);
+    let clauses = children.run(Rule::sharing_clause).into_iter().map(|node| sharing_clause(builder, node));
+    Ok(SharingItem { name, by, certificate, clauses: clauses.collect::<Built<_>>()?, span })
+}
+
+fn sharing_clause(builder: &Builder, node: Node) -> Built<SharingClause> {
+    let span = builder.span(&node);
+    let mut children = Children::of(builder, node);
+    let permit = children.any()?.as_rule() == Rule::k_permit;
+    let label = builder.name(&children.take(Rule::name)?);
+    let mut words = Children::of(builder, children.take(Rule::exchanges)?);
+    let mut exchanges = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_rule() {
+            Rule::k_verification => exchanges.push(ExchangeWord::Verification),
+            Rule::k_detail => exchanges.push(ExchangeWord::Detail),
+            Rule::k_evaluation => exchanges.push(ExchangeWord::Evaluation),
+            Rule::k_contract => exchanges.push(ExchangeWord::Contract),
+            _ => {}
+        }
+    }
+    children.take(Rule::k_give)?;
+    let to = anyone_or_names(builder, children.take(Rule::grantees)?);
+    children.take(Rule::k_purpose)?;
+    let purposes = anyone_or_names(builder, children.take(Rule::purposes)?);
+    let millibits_per_day = match children.maybe(Rule::limit) {
+        Some(node) => {
+            let mut limit = Children::of(builder, node);
+            limit.take(Rule::k_limit)?;
+            limit.take(Rule::k_per_subject)?;
+            limit.take(Rule::k_per_day)?;
+            Some(builder.thousandths(&limit.take(Rule::decimal)?)?)
+        }
+        None => None,
+    };
+    let points = match children.maybe(Rule::points) {
+        Some(node) => {
+            let mut points = Children::of(builder, node);
+            points.take(Rule::k_points)?;
+            builder.number(&points.take(Rule::unsigned)?)?
+        }
+        None => 0,
+    };
+    let citation = children.maybe(Rule::citation).map(|node| builder.citation(node)).transpose()?;
+    Ok(SharingClause { permit, label, exchanges, to, purposes, millibits_per_day, points, citation, span })
+}
+
+/// Names, or none for `任何`.
+fn anyone_or_names(builder: &Builder, node: Node) -> Vec<Name> {
+    Children::of(builder, node).maybe(Rule::names).map_or(Vec::new(), |node| builder.names(node))
+}
+
+fn test(builder: &Builder, mut children: Children, span: Span) -> Built<TestItem> {
+    children.take(Rule::k_test)?;
+    let title = builder.text(&children.take(Rule::text)?)?;
+    let policy = builder.name(&children.take(Rule::name)?);
+    children.take(Rule::k_on)?;
+    let on = builder.date(&children.take(Rule::date)?)?;
+    let like = match children.maybe(Rule::like) {
+        Some(node) => {
+            let mut like = Children::of(builder, node);
+            like.take(Rule::k_like)?;
+            Some(builder.text(&like.take(Rule::text)?)?)
+        }
+        None => None,
+    };
+    let mut facts = Vec::new();
+    let mut expect = Vec::new();
+    while let Some(node) = children.next() {
+        if node.as_rule() == Rule::expect {
+            expect.push(expectation(builder, node)?);
+        } else {
+            let mut fact = Children::of(builder, node);
+            let path = builder.path(fact.take(Rule::path)?);
+            facts.push((path, fact_value(builder, fact.take(Rule::fact_value)?)?));
+        }
+    }
+    Ok(TestItem { title, policy, on, like, facts, expect, span })
+}
+
+fn expectation(builder: &Builder, node: Node) -> Built<Expectation> {
+    let span = builder.span(&node);
+    let mut children = Children::of(builder, node);
+    children.take(Rule::k_expect)?;
+    let kind = children.any()?;
+    let rule = kind.as_rule();
+    let mut parts = Children::of(builder, kind);
+    Ok(match rule {
+        Rule::expect_reason => {
+            parts.take(Rule::k_reason)?;
+            Expectation::Reason(builder.text(&parts.take(Rule::text)?)?, span)
+        }
+        Rule::expect_missing => {
+            parts.take(Rule::k_missing)?;
+            let names = parts.maybe(Rule::names).map_or(Vec::new(), |node| builder.names(node));
+            Expectation::Missing(names, span)
+        }
+        _ => {
+            let outcome = builder.name(&parts.take(Rule::name)?);
+            Expectation::Outcome(outcome, parts.maybe(Rule::name).map(|node| builder.name(&node)))
+        }
+    })
+}
+
+fn fact_value(builder: &Builder, node: Node) -> Built<FactExpr> {
+    let span = builder.span(&node);
+    let inner = Children::of(builder, node).any()?;
+    Ok(match inner.as_rule() {
+        Rule::k_absent => FactExpr::Absent(span),
+        Rule::k_unknown => FactExpr::Unknown(span),
+        Rule::fact_group => {
+            let mut fields = Vec::new();
+            for node in Children::of(builder, inner).run(Rule::fact_field) {
+                let mut field = Children::of(builder, node);
+                let name = builder.name(&field.take(Rule::name)?);
+                fields.push((name, fact_value(builder, field.take(Rule::fact_value)?)?));
+            }
+            FactExpr::Group(fields, span)
+        }
+        Rule::fact_list => {
+            let elements = Children::of(builder, inner).run(Rule::fact_value).into_iter();
+            FactExpr::List(elements.map(|node| fact_value(builder, node)).collect::<Built<_>>()?, span)
+        }
+        _ => FactExpr::Value(expression::operand(builder, inner)?),
+    })
+}

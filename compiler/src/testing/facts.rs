@@ -1,0 +1,332 @@
+//! Tests in a file: from written facts to facts of the policy's roots, and expectations to indices. Invariant: every fact of
+//! a returned test fits its root's type. A field that the policy does not read may be left out; it gets a neutral value.
+//! Must not know: engines.
+
+use crate::ast::{self, Expectation, ExprKind, FactExpr, Item, LiteralKind};
+use crate::check::report::Report;
+use crate::check::scope::{Scope, literal_date, unknown};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::package::{Expected, Policy, Test};
+use crate::source::Span;
+use guiju_runtime::date::{Date, YearMonth};
+use guiju_runtime::schema;
+use guiju_runtime::value::{Fact, IdentifierKind, Type, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Longest chain of tests that build on one another.
+const LIKE_MAX: usize = 32;
+
+/// The tests of one module.
+pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>], report: &mut Report) -> Vec<Test> {
+    let items: Vec<&ast::TestItem> = module.items.iter().filter_map(|i| if let Item::Test(t) = i { Some(t) } else { None }).collect();
+    let mut by_title: BTreeMap<&str, &ast::TestItem> = BTreeMap::new();
+    for item in &items {
+        if by_title.insert(&item.title, item).is_some() {
+            report.add(bad(item.span, format!("测试 \"{}\" 写了两次", item.title), format!("test \"{}\" is written twice", item.title)));
+        }
+    }
+    items.iter().filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
+}
+
+fn bad(span: Span, zh: String, en: String) -> Diagnostic {
+    Diagnostic::new(Code::BadTest, span, zh, en)
+}
+
+fn one(
+    item: &ast::TestItem,
+    by_title: &BTreeMap<&str, &ast::TestItem>,
+    scope: &Scope,
+    policies: &[Arc<Policy>],
+    report: &mut Report,
+) -> Option<Test> {
+    let on = literal_date(&item.on, report)?;
+    let versions: Vec<(usize, &Arc<Policy>)> =
+        policies.iter().enumerate().filter(|(_, p)| p.name == item.policy.text && p.module == scope.module).collect();
+    if versions.is_empty() {
+        let names = policies.iter().filter(|p| p.module == scope.module).map(|p| p.name.as_str());
+        report.add(unknown(&item.policy, "策略", "policy", names));
+        return None;
+    }
+    let Some((policy_index, policy)) =
+        versions.into_iter().find(|(_, p)| p.effective_from <= on && p.effective_to.is_none_or(|to| on <= to))
+    else {
+        report.add(
+            Diagnostic::new(
+                Code::NoVersion,
+                item.on.span,
+                format!("`{}` 在 {on} 没有施行的版本", item.policy.text),
+                format!("no version of `{}` is in force on {on}", item.policy.text),
+            )
+            .help("改日期，或补上该时期的版本", "change the date or add a version for it"),
+        );
+        return None;
+    };
+    let mut facts: BTreeMap<usize, Fact> = BTreeMap::from([(0, Fact::Known(Value::Date(on)))]);
+    for written in chain(item, by_title, report)? {
+        for (path, fact) in &written.facts {
+            apply(policy, path, fact, &mut facts, report)?;
+        }
+    }
+    for (i, (name, _)) in policy.inputs.iter().enumerate() {
+        let missing = match facts.get(&(i + 1)) {
+            Some(Fact::Known(_)) => false,
+            Some(Fact::Absent) | None => !policy.input_optional[i],
+            Some(Fact::Unknown) => true,
+        };
+        if missing {
+            report.add(bad(item.span, format!("测试缺少输入 `{name}`"), format!("the test lacks input `{name}`")));
+            return None;
+        }
+        facts.entry(i + 1).or_insert(Fact::Absent);
+    }
+    let expect = item.expect.iter().map(|e| expected(policy, e, report)).collect::<Option<Vec<_>>>()?;
+    if expect.is_empty() {
+        report.add(bad(item.span, "测试没有期望".into(), "the test expects nothing".into()));
+    }
+    Some(Test {
+        title: item.title.clone(),
+        module: scope.module.clone(),
+        policy: policy.name.clone(),
+        policy_index,
+        on,
+        facts: facts.into_iter().collect(),
+        expect,
+        span: item.span,
+    })
+}
+
+/// The test and those it builds on, farthest first.
+fn chain<'a>(item: &'a ast::TestItem, by_title: &BTreeMap<&str, &'a ast::TestItem>, report: &mut Report) -> Option<Vec<&'a ast::TestItem>> {
+    let mut chain = vec![item];
+    let mut at = item;
+    while let Some(like) = &at.like {
+        let Some(next) = by_title.get(like.as_str()) else {
+            report.add(bad(at.span, format!("没有名为 \"{like}\" 的测试"), format!("no test is called \"{like}\"")));
+            return None;
+        };
+        if chain.len() >= LIKE_MAX {
+            report.add(bad(item.span, "测试的 `基于` 成环或过长".into(), "the chain of `like` is circular or too long".into()));
+            return None;
+        }
+        at = next;
+        chain.push(at);
+    }
+    chain.reverse();
+    Some(chain)
+}
+
+fn apply(policy: &Policy, path: &ast::Path, fact: &FactExpr, facts: &mut BTreeMap<usize, Fact>, report: &mut Report) -> Option<()> {
+    let Some(root) = policy.layout.roots.iter().position(|r| r.name == path.parts[0].text).filter(|r| *r > 0) else {
+        report.add(unknown(&path.parts[0], "输入或取证", "input or evidence", policy.layout.roots.iter().skip(1).map(|r| r.name.as_str())));
+        return None;
+    };
+    let builder = Builder { policy, root };
+    let ty = policy.layout.roots[root].ty.clone();
+    if path.parts.len() == 1 {
+        let fact = builder.fact(fact, &ty, true, &mut Vec::new(), path.span, report)?;
+        facts.insert(root, fact);
+        return Some(());
+    }
+    let mut value = facts.remove(&root).unwrap_or(Fact::Unknown);
+    let set = builder.set(&mut value, &ty, &path.parts[1..], fact, &mut Vec::new(), report);
+    facts.insert(root, value);
+    set
+}
+
+/// Builds facts of one root.
+struct Builder<'a> {
+    policy: &'a Policy,
+    root: usize,
+}
+
+impl Builder<'_> {
+    /// Replaces one field inside a known group.
+    fn set(
+        &self,
+        at: &mut Fact,
+        ty: &Type,
+        parts: &[ast::Name],
+        fact: &FactExpr,
+        path: &mut Vec<String>,
+        report: &mut Report,
+    ) -> Option<()> {
+        let (first, rest) = parts.split_first()?;
+        let (Type::Group(group), Fact::Known(Value::Group(facts))) = (ty, at) else {
+            report.add(bad(first.span, "只能改已给出的证书中的字段".into(), "only a field of a record already given can be changed".into()));
+            return None;
+        };
+        let Some(i) = group.fields.iter().position(|f| f.name == first.text) else {
+            report.add(unknown(first, "字段", "field", group.fields.iter().map(|f| f.name.as_str())));
+            return None;
+        };
+        path.push(first.text.clone());
+        let field = &group.fields[i];
+        let done = if rest.is_empty() {
+            facts[i] = self.fact(fact, &field.ty, field.optional, path, first.span, report)?;
+            Some(())
+        } else {
+            self.set(&mut facts[i], &field.ty, rest, fact, path, report)
+        };
+        path.pop();
+        done
+    }
+
+    fn fact(&self, fact: &FactExpr, ty: &Type, optional: bool, path: &mut Vec<String>, span: Span, report: &mut Report) -> Option<Fact> {
+        let value = match (fact, ty) {
+            (FactExpr::Absent(at), _) | (FactExpr::Unknown(at), _) if !optional => {
+                report.add(bad(*at, "必填字段不能为无或未知".into(), "a required field can be neither absent nor unknown".into()));
+                return None;
+            }
+            (FactExpr::Absent(_), _) => return Some(Fact::Absent),
+            (FactExpr::Unknown(_), _) => return Some(Fact::Unknown),
+            (FactExpr::Value(e), _) => self.literal(e, ty, report)?,
+            (FactExpr::Group(given, at), Type::Group(group)) => {
+                let mut facts = Vec::new();
+                for (name, _) in given {
+                    if group.fields.iter().all(|f| f.name != name.text) {
+                        report.add(unknown(name, "字段", "field", group.fields.iter().map(|f| f.name.as_str())));
+                        return None;
+                    }
+                }
+                for field in &group.fields {
+                    path.push(field.name.clone());
+                    let fact = match given.iter().rfind(|(n, _)| n.text == field.name) {
+                        Some((name, f)) => self.fact(f, &field.ty, field.optional, path, name.span, report)?,
+                        None if field.optional => Fact::Absent,
+                        None => self.left_out(&field.ty, path, *at, report)?,
+                    };
+                    path.pop();
+                    facts.push(fact);
+                }
+                Value::Group(facts)
+            }
+            (FactExpr::List(items, _), Type::List { element, .. }) => {
+                let mut values = Vec::new();
+                for item in items {
+                    match self.fact(item, element, false, path, span, report)? {
+                        Fact::Known(v) => values.push(v),
+                        Fact::Absent | Fact::Unknown => return None,
+                    }
+                }
+                Value::List(values)
+            }
+            (FactExpr::Group(_, at) | FactExpr::List(_, at), _) => {
+                report.add(bad(*at, format!("此处应为 `{}`", crate::typed::show_type(ty)), format!("`{}` is wanted here", crate::typed::show_type(ty))));
+                return None;
+            }
+        };
+        if let Err(misfit) = schema::check_value(ty, &value) {
+            report.add(bad(span, format!("{}{}", misfit.path, misfit.reason.zh()), format!("{} {}", misfit.path, misfit.reason.en())));
+            return None;
+        }
+        Some(Fact::Known(value))
+    }
+
+    fn literal(&self, e: &ast::Expr, ty: &Type, report: &mut Report) -> Option<Value> {
+        let value = match (&e.kind, ty) {
+            (ExprKind::Literal(LiteralKind::Boolean(b)), Type::Boolean) => Some(Value::Boolean(*b)),
+            (ExprKind::Literal(LiteralKind::Integer(n)), Type::Integer { .. } | Type::Money { .. }) => Some(Value::Integer(*n)),
+            (ExprKind::Literal(LiteralKind::Date(y, m, d)), Type::Date) => Date::new(*y, *m, *d).map(Value::Date),
+            (ExprKind::Literal(LiteralKind::Month(y, m)), Type::Month) => YearMonth::new(*y, *m).map(Value::Month),
+            (ExprKind::Literal(LiteralKind::Text(t)), Type::Text { .. } | Type::Identifier(_)) => Some(Value::Text(t.clone())),
+            (ExprKind::Path(p), Type::Enum(of)) => match &p.parts[..] {
+                [name] => variant(of, name),
+                [of_name, name] if of_name.text == of.name => variant(of, name),
+                _ => None,
+            },
+            _ => None,
+        };
+        if value.is_none() {
+            let want = crate::typed::show_type(ty);
+            report.add(bad(e.span, format!("此处应为 `{want}` 的值"), format!("a value of `{want}` is wanted here")));
+        }
+        value
+    }
+
+    /// A required field that was not written: neutral if the policy does not read it.
+    fn left_out(&self, ty: &Type, path: &[String], span: Span, report: &mut Report) -> Option<Fact> {
+        let dotted = path.join(".");
+        let evidence = self.policy.evidence.iter().find(|e| e.root == self.root);
+        let read = evidence.is_some_and(|e| {
+            let below = format!("{dotted}.");
+            self.policy.reads.iter().filter(|r| r.schema == e.schema.name).flat_map(|r| &r.fields).any(|f| *f == dotted || f.starts_with(&below))
+        });
+        match neutral(ty) {
+            Some(value) if !read => Some(Fact::Known(value)),
+            _ => {
+                report.add(bad(span, format!("缺少字段 `{dotted}`"), format!("field `{dotted}` is missing")));
+                None
+            }
+        }
+    }
+}
+
+fn variant(of: &guiju_runtime::value::EnumType, name: &ast::Name) -> Option<Value> {
+    let index = of.variants.iter().position(|(v, _)| *v == name.text)?;
+    u16::try_from(index).ok().map(Value::Enum)
+}
+
+/// A value that fits the type and stands for one that does not matter.
+fn neutral(ty: &Type) -> Option<Value> {
+    Some(match ty {
+        Type::Boolean => Value::Boolean(false),
+        Type::Integer { low, .. } | Type::Money { low, .. } => Value::Integer(*low),
+        Type::Date => Value::Date(Date::new(1970, 1, 1)?),
+        Type::Month => Value::Month(YearMonth::new(1970, 1)?),
+        Type::Text { .. } => Value::Text(String::new()),
+        Type::Identifier(IdentifierKind::CitizenId) => Value::Text("11010519491231002X".into()),
+        Type::Identifier(IdentifierKind::CreditCode) => Value::Text("91350100M000100Y43".into()),
+        Type::Identifier(IdentifierKind::CertificateId | IdentifierKind::UnitCode) => return None,
+        Type::Enum(_) => Value::Enum(0),
+        Type::List { .. } => Value::List(Vec::new()),
+        Type::Group(g) => {
+            let mut facts = Vec::new();
+            for f in &g.fields {
+                facts.push(if f.optional { Fact::Absent } else { Fact::Known(neutral(&f.ty)?) });
+            }
+            Value::Group(facts)
+        }
+    })
+}
+
+fn expected(policy: &Policy, e: &Expectation, report: &mut Report) -> Option<Expected> {
+    Some(match e {
+        Expectation::Outcome(name, value) => {
+            let Some(outcome) = policy.outcomes.iter().position(|o| o.name == name.text) else {
+                report.add(unknown(name, "结论", "outcome", policy.outcomes.iter().map(|o| o.name.as_str())));
+                return None;
+            };
+            let values = &policy.outcomes[outcome].values;
+            let value = match value {
+                None => None,
+                Some(v) => match values.iter().position(|x| *x == v.text) {
+                    Some(i) => Some(i as u16),
+                    None => {
+                        report.add(unknown(v, "结论值", "value of the outcome", values.iter().map(String::as_str)));
+                        return None;
+                    }
+                },
+            };
+            Expected::Outcome(outcome, value)
+        }
+        Expectation::Reason(text, span) => {
+            if !policy.outcomes.iter().flat_map(|o| &o.arms).any(|a| a.reason.as_ref() == Some(text)) {
+                report.add(bad(*span, format!("没有分支的理由是 \"{text}\""), format!("no arm gives the reason \"{text}\"")));
+                return None;
+            }
+            Expected::Reason(text.clone())
+        }
+        Expectation::Missing(names, _) => {
+            for name in names {
+                if policy.evidence.iter().all(|e| e.name != name.text) {
+                    report.add(unknown(name, "取证", "evidence", policy.evidence.iter().map(|e| e.name.as_str())));
+                    return None;
+                }
+            }
+            let mut names: Vec<String> = names.iter().map(|n| n.text.clone()).collect();
+            names.sort();
+            Expected::Missing(names)
+        }
+    })
+}
