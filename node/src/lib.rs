@@ -3,4 +3,8 @@
 pub mod block;
 pub mod codec;
 pub mod crypto;
+pub mod network;
+pub mod state;
+pub mod store;
 pub mod transaction;
+pub mod wal_file;
