@@ -218,7 +218,9 @@ async fn a_peer_that_was_killed_and_restarted_is_back_within_a_second() {
     // A runtime torn down under the endpoint says no farewell, as a killed process does not.
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let doomed = doomed.expect("a runtime");
-    let (two, mut two_inbox) = doomed.spawn(async move { start(2, chain(), at[1], &known) }).await.expect("starts");
+    let there = at[1];
+    let started = doomed.spawn(async move { start(2, chain(), there, &known) });
+    let (two, mut two_inbox) = started.await.expect("starts");
     connected(&mut one_inbox, BTreeSet::from([key(2).public()])).await;
     connected(&mut two_inbox, BTreeSet::from([key(1).public()])).await;
     doomed.shutdown_background();
