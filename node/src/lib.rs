@@ -3,6 +3,9 @@
 pub mod block;
 pub mod codec;
 pub mod crypto;
+pub mod custody;
+pub mod custody_link;
+pub mod data_folder;
 pub mod network;
 pub mod state;
 pub mod store;

@@ -1,6 +1,8 @@
 //! What the ledger needs from whatever holds its committed state, and what one block changes.
 //! Invariant: a [`Batch`] is applied whole or not at all. Must not know: the storage engine, consensus, network.
 
+pub mod feed;
+
 use crate::block::CertifiedBlock;
 use crate::crypto::Digest;
 use crate::transaction::Height;
@@ -13,6 +15,10 @@ pub trait Backing: Send + Sync {
     fn scan(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)>;
     /// A node of the state tree.
     fn tree_node(&self, key: &[u8]) -> Option<Vec<u8>>;
+    /// The encoded [`CertifiedBlock`] at `height`.
+    fn block(&self, height: Height) -> Option<Vec<u8>>;
+    /// The encoded custody feed of the block at `height`.
+    fn feed(&self, height: Height) -> Option<Vec<u8>>;
 }
 
 /// Everything one block writes.

@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// The block of `height`, with its certificate.
-    pub fn block(&self, height: Height) -> Result<Option<CertifiedBlock>, StoreError> {
+    pub fn certified_block(&self, height: Height) -> Result<Option<CertifiedBlock>, StoreError> {
         self.block_bytes(height)?
             .map(|b| CertifiedBlock::from_bytes(&b).map_err(|_| StoreError::Damaged("block")))
             .transpose()
@@ -280,7 +280,7 @@ impl Store {
         if head.height != guard.next() {
             return mismatch;
         }
-        let block = self.block(head.height)?.ok_or(StoreError::Damaged("block of the head"))?;
+        let block = self.certified_block(head.height)?.ok_or(StoreError::Damaged("block of the head"))?;
         if block.block.header.parent != last.map_or(self.0.chain.0, |g| g.block) {
             return mismatch;
         }
@@ -349,6 +349,12 @@ impl Backing for Store {
     }
     fn tree_node(&self, key: &[u8]) -> Option<Vec<u8>> {
         or_exit(self.0.tree.get(key).map_err(StoreError::from)).map(|v| v.to_vec())
+    }
+    fn block(&self, height: Height) -> Option<Vec<u8>> {
+        or_exit(self.block_bytes(height))
+    }
+    fn feed(&self, height: Height) -> Option<Vec<u8>> {
+        or_exit(self.feed_bytes(height))
     }
 }
 

@@ -87,7 +87,7 @@ fn check(store: &Store) -> u64 {
     assert_eq!(only, [(format!("only/{h}").into_bytes(), vec![7; 4096])]);
     let mut parent = chain().0;
     for height in 1..=h {
-        let block = store.block(Height(height)).expect("reads").expect("every block is there");
+        let block = store.certified_block(Height(height)).expect("reads").expect("every block is there");
         assert_eq!(block.block.header.parent, parent);
         parent = block.block.digest();
         assert_eq!(store.feed_bytes(Height(height)).expect("reads"), Some(format!("feed {height}").into_bytes()));
@@ -96,7 +96,7 @@ fn check(store: &Store) -> u64 {
         assert_eq!(store.find(id).expect("reads"), Some((Height(height), 0)));
     }
     assert_eq!(parent, head.block);
-    assert_eq!(store.block(Height(h + 1)).expect("reads"), None);
+    assert_eq!(store.certified_block(Height(h + 1)).expect("reads"), None);
     h
 }
 
