@@ -47,7 +47,8 @@ impl Class {
             // A message can carry a certificate of VALIDATORS_MAX signatures.
             Self::Consensus => 64 * 1024,
             Self::Body => BLOCK_BYTES_MAX + 64 * 1024,
-            Self::Sync => 4 * BLOCK_BYTES_MAX,
+            // A response stops taking blocks at 4 MiB, after one more.
+            Self::Sync => 6 * BLOCK_BYTES_MAX,
             // A transaction of TRANSACTION_BYTES_MAX and the capsules of its records.
             Self::Transaction => 640 * 1024,
         }
