@@ -154,3 +154,19 @@ fn id_of(text: &str) -> Result<TransactionId, Problem> {
         .map(|bytes| TransactionId(Digest(bytes)))
         .ok_or_else(|| Problem::malformed("编号须为64位十六进制", "an id must be 64 hexadecimal digits"))
 }
+
+async fn transaction(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id = id_of(&id)?;
+    let (height, index) = gateway.store.find(id)?.ok_or_else(Problem::not_found)?;
+    Ok(Json(json!({ "id": id.to_string(), "height": height.0, "index": index })))
+}
+
+async fn request(State(_gateway): Shared, Path(id): Path<String>, query: Waiting) -> Result<Json<Value>, Problem> {
+    let (_, _) = (id_of(&id)?, wait_of(query)?);
+    Err(Problem::not_found())
+}
+
+async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
+    let entries = gateway.store.view()?.state_with_prefix(state::keys::MODULES, MODULES_MAX)?;
+    Ok(Json(json!({ "modules": entries.len() })))
+}
