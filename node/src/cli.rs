@@ -7,7 +7,10 @@ mod run;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The command stopped as asked.
 pub const EXIT_OK: u8 = 0;
@@ -53,9 +56,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Logs to `writer` at `level` (`error` … `trace`; `info` if none or unknown).
+/// Logs to `writer` at `level` (`error` … `trace`; `info` if none or unknown). Libraries log warnings only: the
+/// consensus core says every vote at `info`.
 fn log_to(level: Option<&str>, writer: BoxMakeWriter) {
-    let level = level.and_then(|l| l.parse().ok()).unwrap_or(tracing::Level::INFO);
+    let level = level.and_then(|l| l.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let filter =
+        Targets::new().with_default(LevelFilter::WARN.min(level)).with_target(env!("CARGO_CRATE_NAME"), level);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter);
     // Fails only if a log is set already, as when tests call twice; that one serves.
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(writer).try_init();
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }

@@ -238,3 +238,6 @@ async fn read_frame(input: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<V
     }
     Ok(Some(payload))
 }
+
+#[cfg(test)]
+mod tests;

@@ -283,3 +283,6 @@ fn instance() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_secs() << 30 | u64::from(since.subsec_nanos())) ^ (u64::from(std::process::id()) << 44)
 }
+
+#[cfg(test)]
+mod tests;

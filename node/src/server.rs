@@ -272,7 +272,7 @@ impl Server {
                 if let Some(custody) = &self.custody {
                     custody.committed(height);
                 }
-                tracing::debug!(%height, transactions = applied.outcomes.len(), "committed");
+                tracing::debug!(%height, transactions = applied.batch.block.block.transactions.len(), "committed");
                 return Ok(Some(Event::Committed { height }));
             }
             Action::Reply { ticket, result } => {

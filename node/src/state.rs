@@ -129,7 +129,7 @@ impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
         let feed = CustodyFeed { height, time: block.header.time, day: 0, modules: vec![], records: vec![], requests: vec![], finalised: vec![], expired: vec![] };
         use crate::codec::Encode as _;
         let batch = Batch { height, block: CertifiedBlock { block: block.clone(), certificate: certificate.clone() }, state, tree_nodes: vec![], state_root, feed: feed.to_bytes() };
-        Applied { height, state_root, batch, feed, outcomes: vec![] }
+        Applied { height, state_root, batch, feed, outcomes: block.transactions.iter().map(|t| (t.body.id(), TransactionOutcome::Done)).collect() }
     }
     fn adopt(&mut self, a: &Applied) {
         self.height = a.height; self.root = a.state_root;
