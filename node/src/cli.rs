@@ -60,8 +60,7 @@ pub fn main() -> ExitCode {
 /// consensus core says every vote at `info`.
 fn log_to(level: Option<&str>, writer: BoxMakeWriter) {
     let level = level.and_then(|l| l.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let filter =
-        Targets::new().with_default(LevelFilter::WARN.min(level)).with_target(env!("CARGO_CRATE_NAME"), level);
+    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target(env!("CARGO_CRATE_NAME"), level);
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter);
     // Fails only if a log is set already, as when tests call twice; that one serves.
     let _ = tracing_subscriber::registry().with(layer).try_init();

@@ -87,11 +87,9 @@ impl fmt::Display for FolderError {
             Self::Config(path, e) => {
                 write!(f, "配置文件有误 / the configuration is wrong: {}: {e}", path.display())
             }
-            Self::Key(path) => write!(
-                f,
-                "密钥文件须为64位十六进制 / a key file must be 64 hexadecimal digits: {}",
-                path.display()
-            ),
+            Self::Key(path) => {
+                write!(f, "密钥文件须为64位十六进制 / a key file must be 64 hexadecimal digits: {}", path.display())
+            }
             Self::KeyExposed(path, mode) => write!(
                 f,
                 "密钥文件可被他人读取,请执行 chmod 600 / a key file is open to others (mode {mode:o}), use chmod 600: {}",
@@ -118,8 +116,7 @@ impl DataFolder {
     /// Opens an initialised folder.
     pub fn open(root: &Path) -> Result<Self, FolderError> {
         let path = root.join("config.toml");
-        let config = toml::from_str(&read_text(&path)?)
-            .map_err(|e| FolderError::Config(path, e.to_string()))?;
+        let config = toml::from_str(&read_text(&path)?).map_err(|e| FolderError::Config(path, e.to_string()))?;
         let genesis = read_text(&root.join("genesis.toml"))?;
         Ok(Self { root: root.to_owned(), config, genesis })
     }

@@ -8,10 +8,10 @@
 //! | `POST /v1/transactions` (body: encoded envelope) | `{id}` once pending |
 //! | `GET /v1/transactions/{id}` | where it is on the ledger: `{height, index, outcome}` |
 //! | `GET /v1/requests/{id}?wait_ms=` | a request's status, with the sealed result when final |
-//! | `GET /v1/status?above=&wait_ms=` | height, block, state root, proposer |
+//! | `GET /v1/status?above=&wait_ms=` | height, block, state root, proposers by name |
 //! | `GET /v1/blocks/{height}` | encoded certified block |
 //! | `GET /v1/modules` | published modules |
-//! | `GET /v1/state/{key in hex}` | raw value |
+//! | `GET /v1/state/{key in hex}` | `{value}`, in hex |
 
 mod answer;
 mod listener;
@@ -21,6 +21,7 @@ use crate::crypto::{Digest, PublicKey};
 use crate::mempool::Rejection;
 use crate::store::{Head, Store};
 use crate::transaction::{ChainId, Envelope, TransactionId};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct GatewayConfig {
     pub submissions: mpsc::Sender<Submission>,
     /// From the core.
     pub progress: watch::Receiver<Progress>,
+    /// The validators' names, by consensus key.
+    pub validators: BTreeMap<PublicKey, String>,
 }
 
 /// Shared by all requests.
@@ -84,6 +87,7 @@ struct Gateway {
     store: Store,
     submissions: mpsc::Sender<Submission>,
     progress: watch::Receiver<Progress>,
+    validators: BTreeMap<PublicKey, String>,
     slots: Semaphore,
 }
 
@@ -96,6 +100,7 @@ pub async fn start(config: GatewayConfig) -> std::io::Result<JoinHandle<()>> {
         store: config.store,
         submissions: config.submissions,
         progress: config.progress,
+        validators: config.validators,
         slots: Semaphore::new(REQUESTS_MAX),
     });
     let router = routes::router(gateway);

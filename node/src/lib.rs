@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 pub mod block;
 pub mod cli;
+pub mod client;
 pub mod codec;
 pub mod consensus;
 pub mod crypto;

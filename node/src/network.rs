@@ -157,12 +157,11 @@ impl Network {
             client.transport_config(transport.clone());
             peers.insert(*key, Arc::new(Peer::new(*key, *address, client)));
         }
-        let mut server =
-            identity::server_config(&config.key, peers.keys().copied().collect()).map_err(tls)?;
+        let mut server = identity::server_config(&config.key, peers.keys().copied().collect()).map_err(tls)?;
         server.transport_config(transport);
         server.max_incoming(peer::HANDSHAKES_MAX);
-        let endpoint = quinn::Endpoint::server(server, config.listen)
-            .map_err(|e| NetworkError::Listen(config.listen, e))?;
+        let endpoint =
+            quinn::Endpoint::server(server, config.listen).map_err(|e| NetworkError::Listen(config.listen, e))?;
         let (inbox, senders) = Inbox::new();
         let height = Arc::new(AtomicU64::new(0));
         let shared = Arc::new(Shared {

@@ -2,13 +2,13 @@
 //! Invariant: actions are done strictly in the order given, each finished before the next begins; at the first
 //! storage error nothing further is done and the process ends. Must not know: how any decision is made.
 
+use crate::block::Timestamp;
+use crate::codec::{Decode, Encode};
+use crate::consensus::WalRecord;
+use crate::crypto::{Keypair, PublicKey};
 use crate::custody::protocol::CustodyReport;
 use crate::custody_link::CustodyLink;
 use crate::data_folder::{DataFolder, FolderError, KeyName};
-use crate::codec::{Decode, Encode};
-use crate::block::Timestamp;
-use crate::consensus::WalRecord;
-use crate::crypto::{Keypair, PublicKey};
 use crate::gateway::{self, GatewayConfig, Progress, Submission};
 use crate::genesis::{Genesis, GenesisError};
 use crate::mempool::{MempoolLimits, Rejection};
@@ -64,10 +64,9 @@ impl fmt::Display for ServerError {
             ),
             Self::Store(e) => e.fmt(f),
             Self::Wal(e) => e.fmt(f),
-            Self::WalRecord => write!(
-                f,
-                "共识日志含有无法识别的记录 / the consensus log holds a record this program does not know"
-            ),
+            Self::WalRecord => {
+                write!(f, "共识日志含有无法识别的记录 / the consensus log holds a record this program does not know")
+            }
             Self::Network(e) => e.fmt(f),
             Self::Gateway(e) => write!(f, "网关无法监听 / the gateway cannot listen: {e}"),
             Self::Halted(why) => write!(f, "节点已停机以免违背承诺 / the node halted to keep its promises: {why}"),
@@ -166,6 +165,7 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
         store: store.clone(),
         submissions: submit,
         progress: watcher,
+        validators: genesis.validators.iter().map(|v| (v.consensus_key, v.name.clone())).collect(),
     })
     .await
     .map_err(ServerError::Gateway)?;

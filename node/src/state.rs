@@ -4,10 +4,10 @@
 pub mod feed;
 pub mod keys;
 
+use self::feed::CustodyFeed;
 use crate::block::CertifiedBlock;
 use crate::crypto::Digest;
 use crate::transaction::{Height, TransactionId};
-use self::feed::CustodyFeed;
 use std::fmt;
 
 /// Committed state, as the ledger reads it.
@@ -97,10 +97,18 @@ impl<B: Backing> Ledger<B> {
     /// Opens.
     pub fn open(genesis: crate::genesis::Genesis, backing: B) -> Self {
         use crate::codec::Decode as _;
-        let mut ledger = Self { height: Height(0), last: genesis.chain_id().0, time: genesis.time, root: Digest::default(), genesis, backing };
+        let mut ledger = Self {
+            height: Height(0),
+            last: genesis.chain_id().0,
+            time: genesis.time,
+            root: Digest::default(),
+            genesis,
+            backing,
+        };
         if let Some(at) = ledger.backing.get(b"meta/head") {
             let height = Height(u64::from_be_bytes(at[..8].try_into().expect("scaffold")));
-            let block = CertifiedBlock::from_bytes(&ledger.backing.block(height).expect("scaffold")).expect("scaffold").block;
+            let block =
+                CertifiedBlock::from_bytes(&ledger.backing.block(height).expect("scaffold")).expect("scaffold").block;
             (ledger.height, ledger.last, ledger.time) = (height, block.digest(), block.header.time);
             ledger.root = Digest::of("scaffold", &height.0.to_be_bytes());
         }
@@ -109,31 +117,76 @@ impl<B: Backing> Ledger<B> {
 }
 
 impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
-    fn chain(&self) -> crate::transaction::ChainId { self.genesis.chain_id() }
-    fn validators(&self) -> Vec<crate::crypto::PublicKey> { self.genesis.validators.iter().map(|v| v.consensus_key).collect() }
-    fn height(&self) -> Height { self.height }
-    fn last_block(&self) -> Digest { self.last }
-    fn last_time(&self) -> crate::block::Timestamp { self.time }
-    fn state_root(&self) -> Digest { self.root }
-    fn admit(&self, t: &crate::transaction::SignedTransaction) -> Result<crate::transaction::VerifiedTransaction, Refusal> {
+    fn chain(&self) -> crate::transaction::ChainId {
+        self.genesis.chain_id()
+    }
+    fn validators(&self) -> Vec<crate::crypto::PublicKey> {
+        self.genesis.validators.iter().map(|v| v.consensus_key).collect()
+    }
+    fn height(&self) -> Height {
+        self.height
+    }
+    fn last_block(&self) -> Digest {
+        self.last
+    }
+    fn last_time(&self) -> crate::block::Timestamp {
+        self.time
+    }
+    fn state_root(&self) -> Digest {
+        self.root
+    }
+    fn admit(
+        &self,
+        t: &crate::transaction::SignedTransaction,
+    ) -> Result<crate::transaction::VerifiedTransaction, Refusal> {
         let v = t.clone().verify(self.chain(), |s| self.genesis.key_of(s)).map_err(|_| Refusal("签名 / signature"))?;
-        if self.backing.get(&keys::seen(v.id())).is_some() { return Err(Refusal("已执行 / executed")); }
+        if self.backing.get(&keys::seen(v.id())).is_some() {
+            return Err(Refusal("已执行 / executed"));
+        }
         Ok(v)
     }
-    fn validate(&self, _: &crate::block::Block, _: crate::block::Timestamp) -> Result<(), BlockFault> { Ok(()) }
+    fn validate(&self, _: &crate::block::Block, _: crate::block::Timestamp) -> Result<(), BlockFault> {
+        Ok(())
+    }
     fn execute(&self, block: &crate::block::Block, certificate: &crate::block::Certificate) -> Applied {
         let height = block.header.height;
         let state_root = Digest::of("scaffold", &height.0.to_be_bytes());
         let mut state = vec![(b"meta/head".to_vec(), Some(height.0.to_be_bytes().to_vec()))];
-        for t in &block.transactions { state.push((keys::seen(t.body.id()), Some(vec![1]))); }
-        let feed = CustodyFeed { height, time: block.header.time, day: 0, modules: vec![], records: vec![], requests: vec![], finalised: vec![], expired: vec![] };
+        for t in &block.transactions {
+            state.push((keys::seen(t.body.id()), Some(vec![1])));
+        }
+        let feed = CustodyFeed {
+            height,
+            time: block.header.time,
+            day: 0,
+            modules: vec![],
+            records: vec![],
+            requests: vec![],
+            finalised: vec![],
+            expired: vec![],
+        };
         use crate::codec::Encode as _;
-        let batch = Batch { height, block: CertifiedBlock { block: block.clone(), certificate: certificate.clone() }, state, tree_nodes: vec![], state_root, feed: feed.to_bytes() };
-        Applied { height, state_root, batch, feed, outcomes: block.transactions.iter().map(|t| (t.body.id(), TransactionOutcome::Done)).collect() }
+        let batch = Batch {
+            height,
+            block: CertifiedBlock { block: block.clone(), certificate: certificate.clone() },
+            state,
+            tree_nodes: vec![],
+            state_root,
+            feed: feed.to_bytes(),
+        };
+        Applied {
+            height,
+            state_root,
+            batch,
+            feed,
+            outcomes: block.transactions.iter().map(|t| (t.body.id(), TransactionOutcome::Done)).collect(),
+        }
     }
     fn adopt(&mut self, a: &Applied) {
-        self.height = a.height; self.root = a.state_root;
-        self.last = a.batch.block.block.digest(); self.time = a.batch.block.block.header.time;
+        self.height = a.height;
+        self.root = a.state_root;
+        self.last = a.batch.block.block.digest();
+        self.time = a.batch.block.block.header.time;
     }
     fn certified_block(&self, h: Height) -> Option<CertifiedBlock> {
         use crate::codec::Decode as _;

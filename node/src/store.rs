@@ -217,11 +217,7 @@ impl Store {
         }
         let inner = &*self.0;
         let key = batch.height.0.to_be_bytes();
-        let new = Head {
-            height: batch.height,
-            block: batch.block.block.digest(),
-            state_root: batch.state_root,
-        };
+        let new = Head { height: batch.height, block: batch.block.block.digest(), state_root: batch.state_root };
         let mut write = inner.database.batch().durability(Some(PersistMode::SyncAll));
         write.insert(&inner.blocks, key, batch.block.to_bytes());
         write.insert(&inner.feed, key, batch.feed.as_slice());
@@ -301,12 +297,13 @@ impl Store {
     fn read_head(&self, snapshot: &Snapshot) -> Result<Head, StoreError> {
         match snapshot.get(&self.0.meta, KEY_HEAD)? {
             Some(bytes) => decode_head(&bytes).ok_or(StoreError::Damaged("head")),
-            None => {
-                Ok(Head { height: Height(0), block: self.0.chain.0, state_root: Digest::default() })
-            }
+            None => Ok(Head { height: Height(0), block: self.0.chain.0, state_root: Digest::default() }),
         }
     }
 }
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
 
 /// The committed state at one moment.
 pub struct View {
@@ -325,11 +322,7 @@ impl View {
         Ok(self.snapshot.get(&self.inner.state, key)?.map(|v| v.to_vec()))
     }
     /// At most `limit` state pairs whose key starts with `prefix`, ascending by key.
-    pub fn state_with_prefix(
-        &self,
-        prefix: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn state_with_prefix(&self, prefix: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         self.snapshot.prefix(&self.inner.state, prefix).take(limit).map(pair).collect()
     }
     /// The encoded block of `height`.
@@ -368,7 +361,7 @@ fn or_exit<T>(result: Result<T, StoreError>) -> T {
     })
 }
 
-fn pair(guard: fjall::Guard) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+fn pair(guard: fjall::Guard) -> Result<Pair, StoreError> {
     let (key, value) = guard.into_inner()?;
     Ok((key.to_vec(), value.to_vec()))
 }

@@ -619,8 +619,7 @@ impl Decode for Envelope {
         if n > SUBMISSION_RECORDS_MAX {
             return Err(DecodeError::TooLong);
         }
-        let capsules =
-            (0..n).map(|_| Ok(input.bytes(1024)?.to_vec())).collect::<Result<Vec<_>, DecodeError>>()?;
+        let capsules = (0..n).map(|_| Ok(input.bytes(1024)?.to_vec())).collect::<Result<Vec<_>, DecodeError>>()?;
         Ok(Self { transaction, capsules })
     }
 }

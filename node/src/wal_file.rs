@@ -92,15 +92,7 @@ impl WalFile {
         sync_parent(&path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let mut wal = Self {
-            path,
-            file,
-            live: VecDeque::new(),
-            length: 0,
-            synced: 0,
-            sequence: 0,
-            dead: 0,
-        };
+        let mut wal = Self { path, file, live: VecDeque::new(), length: 0, synced: 0, sequence: 0, dead: 0 };
         let mut entries = Vec::new();
         while let Some(frame) = Frame::parse(&bytes, wal.length) {
             if !wal.live.is_empty() && frame.sequence != wal.sequence {

@@ -1,11 +1,12 @@
 //! Four real processes: what one gateway takes is final on all four with one state root, one node can be killed with
 //! SIGKILL while the rest go on, and it catches up when it is started again.
 
-mod support;
+#[path = "cluster/processes.rs"]
+mod processes;
 
+use processes::{Cluster, get, post, wait_until};
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use support::{Cluster, get, post, wait_until};
 
 #[test]
 fn four_nodes_agree_and_a_killed_one_catches_up() {
@@ -64,8 +65,8 @@ fn the_gateway_refuses_what_it_should_and_stays_up() {
     assert_eq!((code, &body["code"]), (413, &Value::from("too-large")));
     // A length of 1 GiB is refused by its header, and 1 GiB in chunks when the bound is passed.
     let gib = "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n";
-    assert_eq!(support::raw(at, gib.as_bytes()).map(|r| r.0), Some(413));
-    assert_eq!(support::endless_chunks(at), 413);
+    assert_eq!(processes::raw(at, gib.as_bytes()).map(|r| r.0), Some(413));
+    assert_eq!(processes::endless_chunks(at), 413);
 
     for (path, expected) in [
         ("/v1/nothing", 404),

@@ -61,8 +61,7 @@ fn chain() -> ChainId {
 
 /// Free UDP addresses. Their sockets are held together so that the kernel gives distinct ones.
 fn addresses(n: usize) -> Vec<SocketAddr> {
-    let sockets: Vec<_> =
-        (0..n).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
+    let sockets: Vec<_> = (0..n).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
     sockets.iter().map(|s| s.local_addr().expect("bound")).collect()
 }
 
@@ -98,8 +97,7 @@ async fn connected(inbox: &mut Inbox<Note>, mut peers: BTreeSet<PublicKey>) {
 async fn four_nodes_hear_each_other_on_every_class_in_order() {
     let at = addresses(4);
     let peers: Vec<_> = (1..=4).zip(at.iter().copied()).collect();
-    let mut nodes: Vec<Node> =
-        peers.iter().map(|(n, address)| start(*n, chain(), *address, &peers)).collect();
+    let mut nodes: Vec<Node> = peers.iter().map(|(n, address)| start(*n, chain(), *address, &peers)).collect();
     for (me, (_, inbox)) in (1..).zip(&mut nodes) {
         connected(inbox, (1..=4).filter(|n| *n != me).map(|n| key(n).public()).collect()).await;
     }
@@ -169,8 +167,7 @@ async fn another_chain_is_refused() {
     let at = addresses(2);
     let known = [(1, at[0]), (2, at[1])];
     let (_one, mut one_inbox) = start(1, chain(), at[0], &known);
-    let (_two, mut two_inbox) =
-        start(2, ChainId(Digest::of("test/chain", b"other")), at[1], &known);
+    let (_two, mut two_inbox) = start(2, ChainId(Digest::of("test/chain", b"other")), at[1], &known);
     let quiet = async {
         tokio::select! {
             event = one_inbox.recv() => event,
@@ -239,10 +236,8 @@ async fn a_peer_that_was_killed_and_restarted_is_back_within_a_second() {
     assert!(back.elapsed() < Duration::from_secs(1), "took {:?}", back.elapsed());
     assert_eq!(events[0], NetworkEvent::Disconnected(key(2).public()), "the old connection was still thought alive");
     one.send(key(2).public(), &note(Class::Sync, b"welcome"));
-    until(&mut two_inbox, |event| {
-        matches!(event, NetworkEvent::Message { message, .. } if message.says == b"welcome")
-    })
-    .await;
+    until(&mut two_inbox, |event| matches!(event, NetworkEvent::Message { message, .. } if message.says == b"welcome"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

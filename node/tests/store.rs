@@ -6,9 +6,7 @@ use guiju_node::crypto::{Digest, Keypair};
 use guiju_node::state::{Backing, Batch};
 use guiju_node::store::guard::{GuardLog, GuardRecord};
 use guiju_node::store::{Store, StoreError};
-use guiju_node::transaction::{
-    ChainId, DepartmentId, Height, Payload, SignedTransaction, Signer, Transaction,
-};
+use guiju_node::transaction::{ChainId, DepartmentId, Height, Payload, SignedTransaction, Signer, Transaction};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -48,8 +46,7 @@ fn batch(height: u64, parent: Digest) -> Batch {
         transactions_root: transactions_root(&transactions),
     };
     let block = Block { header, transactions };
-    let certificate =
-        Certificate { height: Height(height), round: 0, block: block.digest(), signatures: Vec::new() };
+    let certificate = Certificate { height: Height(height), round: 0, block: block.digest(), signatures: Vec::new() };
     Batch {
         height: Height(height),
         state: vec![
@@ -160,10 +157,7 @@ fn a_guard_ahead_of_the_ledger_is_loud_and_one_behind_is_mended() {
     log.append(GuardRecord { height: Height(5), block: root(9), state_root: root(5) }).expect("appends");
     drop(log);
     let error = open(dir.path()).err().expect("refused");
-    assert!(
-        matches!(error, StoreError::AcknowledgedBlocksMissing { guard: Height(5), store: Height(4) }),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::AcknowledgedBlocksMissing { guard: Height(5), store: Height(4) }), "{error}");
     let text = error.to_string();
     assert!(text.contains("acknowledged blocks are missing") && text.contains("已确认的区块缺失"));
 
@@ -177,26 +171,29 @@ fn a_guard_ahead_of_the_ledger_is_loud_and_one_behind_is_mended() {
     assert!(matches!(open(dir.path()), Err(StoreError::GuardMismatch { .. })));
 }
 
-/// Not a test by itself: the process that `survives_kill_nine` kills.
-#[test]
-#[ignore = "started by survives_kill_nine as a process of its own"]
-fn endless_writer() {
-    let Some(dir) = std::env::var_os("GUIJU_TEST_WRITER") else { return };
-    let store = open(Path::new(&dir)).expect("opens");
-    for to in store.head().expect("reads").height.0 + 1.. {
-        grow(&store, to);
-        println!("\nacknowledged {to}");
+/// With the variable set, this test is the process that gets killed, in a run of its own.
+const WRITER: &str = "GUIJU_TEST_WRITER";
+
+fn write_for_ever(dir: &Path) -> ! {
+    let store = open(dir).expect("opens");
+    loop {
+        let next = store.head().expect("reads").height.0 + 1;
+        grow(&store, next);
+        println!("\nacknowledged {next}");
     }
 }
 
 #[test]
 fn survives_kill_nine() {
+    if let Some(dir) = std::env::var_os(WRITER) {
+        write_for_ever(Path::new(&dir));
+    }
     let dir = tempfile::tempdir().expect("temporary folder");
     let mut acknowledged = 0;
     for round in 1..=5u64 {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--ignored", "--exact", "endless_writer", "--nocapture"])
-            .env("GUIJU_TEST_WRITER", dir.path())
+            .args(["--exact", "survives_kill_nine", "--nocapture"])
+            .env(WRITER, dir.path())
             .stdout(Stdio::piped())
             .spawn()
             .expect("starts");

@@ -1,2 +1,2 @@
-//! .
-fn main() {}
+//! One integration binary: fixtures, transcripts and house rules.
+mod tidy;

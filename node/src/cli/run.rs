@@ -45,10 +45,7 @@ impl Run {
             Ok(program) => program,
             Err(e) => return fail(&e, EXIT_CONFIG),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(e) => return fail(&e, EXIT_CONFIG),

@@ -4,9 +4,9 @@
 use super::answer::Problem;
 use super::{BODY_BYTES_MAX, Gateway, REQUEST_TIMEOUT, Submission, WAIT_MAX};
 use crate::block::Header;
-use crate::codec::{Decode, Encode, Reader};
-use crate::crypto::{Digest, hex, unhex};
-use crate::state::{self, keys};
+use crate::codec::{Decode, Reader};
+use crate::crypto::{Digest, PublicKey, hex, unhex};
+use crate::state::keys;
 use crate::transaction::{Envelope, Height, TransactionId};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -56,9 +56,8 @@ async fn bounded(State(gateway): Shared, request: Request, next: Next) -> Respon
 }
 
 async fn submit(State(gateway): Shared, request: Request) -> Result<Json<Value>, Problem> {
-    let envelope = Envelope::from_bytes(&read_body(request).await?).map_err(|e| {
-        Problem::malformed("请求体不是交易信封", &format!("the body is not an encoded envelope: {e}"))
-    })?;
+    let envelope = Envelope::from_bytes(&read_body(request).await?)
+        .map_err(|e| Problem::malformed("请求体不是交易信封", &format!("the body is not an encoded envelope: {e}")))?;
     let (reply, verdict) = oneshot::channel();
     gateway.submissions.try_send(Submission { envelope, reply }).map_err(|e| match e {
         mpsc::error::TrySendError::Full(_) => Problem::busy(),
@@ -112,35 +111,37 @@ async fn status(State(gateway): Shared, query: Waiting) -> Result<Json<Value>, P
         let _ = timeout(wait.time(), progress.wait_for(|p| p.head.height.0 > above)).await;
     }
     let now = *progress.borrow();
-    let time = match gateway.store.block_bytes(now.head.height)? {
-        Some(bytes) => Header::decode(&mut Reader::new(&bytes)).map(|header| header.time.0).ok(),
+    let header = match gateway.store.block_bytes(now.head.height)? {
+        // The header comes first in a certified block's encoding; the rest is not needed.
+        Some(bytes) => Header::decode(&mut Reader::new(&bytes)).ok(),
         None => None,
     };
+    let name = |key: &PublicKey| gateway.validators.get(key);
     Ok(Json(json!({
         "name": gateway.name,
         "chain": gateway.chain.to_string(),
         "height": now.head.height.0,
         "block": now.head.block.hex(),
-        "time": time,
+        "time": header.as_ref().map(|h| h.time.0),
+        "proposer": header.as_ref().and_then(|h| name(&h.proposer)),
+        "next_proposer": name(&now.proposer),
         "state_root": now.state_root.hex(),
-        "proposer": hex(&now.proposer.0),
         "pending": now.pending,
         "peers": now.peers,
     })))
 }
 
 async fn block(State(gateway): Shared, Path(height): Path<String>) -> Result<Response, Problem> {
-    let height = height
-        .parse()
-        .map_err(|_| Problem::malformed("高度须为整数", "the height must be a whole number"))?;
+    let height = height.parse().map_err(|_| Problem::malformed("高度须为整数", "the height must be a whole number"))?;
     bytes_or_not_found(gateway.store.block_bytes(Height(height))?)
 }
 
-async fn state_value(State(gateway): Shared, Path(key): Path<String>) -> Result<Response, Problem> {
+async fn state_value(State(gateway): Shared, Path(key): Path<String>) -> Result<Json<Value>, Problem> {
     let key = unhex(&key)
         .filter(|key| key.len() <= KEY_BYTES_MAX)
         .ok_or_else(|| Problem::malformed("键须为十六进制", "the key must be hexadecimal"))?;
-    bytes_or_not_found(gateway.store.view()?.state(&key)?)
+    let value = gateway.store.view()?.state(&key)?.ok_or_else(Problem::not_found)?;
+    Ok(Json(json!({ "value": hex(&value) })))
 }
 
 fn bytes_or_not_found(bytes: Option<Vec<u8>>) -> Result<Response, Problem> {
@@ -167,6 +168,6 @@ async fn request(State(_gateway): Shared, Path(id): Path<String>, query: Waiting
 }
 
 async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
-    let entries = gateway.store.view()?.state_with_prefix(state::keys::MODULES, MODULES_MAX)?;
+    let entries = gateway.store.view()?.state_with_prefix(keys::MODULES, MODULES_MAX)?;
     Ok(Json(json!({ "modules": entries.len() })))
 }

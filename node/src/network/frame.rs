@@ -68,11 +68,7 @@ impl Decode for Hello {
         if input.u16()? != VERSION {
             return Err(DecodeError::Malformed);
         }
-        Ok(Self {
-            chain: ChainId::decode(input)?,
-            height: Height::decode(input)?,
-            instance: input.u64()?,
-        })
+        Ok(Self { chain: ChainId::decode(input)?, height: Height::decode(input)?, instance: input.u64()? })
     }
 }
 
@@ -83,9 +79,7 @@ pub(super) async fn write_hello(stream: &mut SendStream, hello: &Hello) -> Resul
 
 /// Reads the peer's Hello, which must be of our chain and version.
 pub(super) async fn read_hello(stream: &mut RecvStream, chain: ChainId) -> Result<Hello, Fault> {
-    let bytes = read_frame(stream, HELLO_BYTES_MAX)
-        .await?
-        .ok_or_else(|| Fault::Garbage("no Hello".to_owned()))?;
+    let bytes = read_frame(stream, HELLO_BYTES_MAX).await?.ok_or_else(|| Fault::Garbage("no Hello".to_owned()))?;
     let hello = Hello::from_bytes(&bytes).map_err(|e| Fault::Garbage(format!("Hello: {e}")))?;
     if hello.chain != chain {
         return Err(Fault::Garbage("Hello of another chain".to_owned()));

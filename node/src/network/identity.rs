@@ -7,15 +7,11 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{
-    CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
-};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,10 +24,7 @@ const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// Our side of a handshake that admits any of `peers`.
-pub(super) fn server_config(
-    key: &Keypair,
-    peers: BTreeSet<PublicKey>,
-) -> Result<quinn::ServerConfig, Error> {
+pub(super) fn server_config(key: &Keypair, peers: BTreeSet<PublicKey>) -> Result<quinn::ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Arc::new(Pinned::new(peers, &provider));
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
@@ -72,7 +65,6 @@ pub(super) fn peer_key(connection: &quinn::Connection) -> Option<PublicKey> {
         _ => None,
     }
 }
-
 
 fn certified(key: &Keypair) -> Result<Arc<CertifiedKey>, Error> {
     let mut spki = SPKI_PREFIX.to_vec();

@@ -41,11 +41,7 @@ pub(super) struct Shared<M> {
 
 impl<M> Shared<M> {
     fn hello(&self) -> Hello {
-        Hello {
-            chain: self.chain,
-            height: Height(self.height.load(Ordering::Relaxed)),
-            instance: self.instance,
-        }
+        Hello { chain: self.chain, height: Height(self.height.load(Ordering::Relaxed)), instance: self.instance }
     }
 }
 
@@ -140,10 +136,8 @@ fn jittered(backoff: Duration, instance: u64, key: PublicKey, attempt: u64) -> D
 
 async fn connect<M>(shared: &Shared<M>, peer: &Peer) -> Result<(Connection, Hello), Fault> {
     let lost = |e: String| Fault::Lost(e);
-    let connecting = shared
-        .endpoint
-        .connect_with(peer.client.clone(), peer.address, "guiju")
-        .map_err(|e| lost(e.to_string()))?;
+    let connecting =
+        shared.endpoint.connect_with(peer.client.clone(), peer.address, "guiju").map_err(|e| lost(e.to_string()))?;
     let connection = timeout(DIAL_TIMEOUT, connecting)
         .await
         .map_err(|_| Fault::Late("handshake"))?
@@ -191,13 +185,8 @@ async fn write(peer: &Peer, connection: &Connection, class: Class) -> Fault {
     }
 }
 
-async fn write_class(
-    peer: &Peer,
-    connection: &Connection,
-    class: Class,
-) -> Result<std::convert::Infallible, Fault> {
-    let mut stream: SendStream =
-        connection.open_uni().await.map_err(|e| Fault::Lost(e.to_string()))?;
+async fn write_class(peer: &Peer, connection: &Connection, class: Class) -> Result<std::convert::Infallible, Fault> {
+    let mut stream: SendStream = connection.open_uni().await.map_err(|e| Fault::Lost(e.to_string()))?;
     // Lower classes give way when the congestion window is short.
     stream.set_priority(-i32::from(class.tag())).map_err(|e| Fault::Lost(e.to_string()))?;
     stream.write_all(&[class.tag()]).await.map_err(|e| Fault::Lost(e.to_string()))?;
@@ -210,10 +199,7 @@ async fn write_class(
 }
 
 /// Accepts connections, for ever.
-pub(super) async fn accept<M: Message>(
-    shared: Arc<Shared<M>>,
-    peers: Arc<BTreeMap<PublicKey, Arc<Peer>>>,
-) {
+pub(super) async fn accept<M: Message>(shared: Arc<Shared<M>>, peers: Arc<BTreeMap<PublicKey, Arc<Peer>>>) {
     let slots = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let mut readers = JoinSet::new();
     while let Some(incoming) = shared.endpoint.accept().await {
@@ -231,8 +217,7 @@ pub(super) async fn accept<M: Message>(
         readers.spawn(async move {
             let Ok(connecting) = incoming.accept() else { return };
             let Ok(Ok(connection)) = timeout(HELLO_TIMEOUT, connecting).await else { return };
-            let Some(peer) = identity::peer_key(&connection).and_then(|key| peers.get(&key)).cloned()
-            else {
+            let Some(peer) = identity::peer_key(&connection).and_then(|key| peers.get(&key)).cloned() else {
                 return connection.close(quinn::VarInt::from_u32(3), b"");
             };
             match timeout(HELLO_TIMEOUT, answer(&shared, &connection)).await {
@@ -254,8 +239,7 @@ pub(super) async fn accept<M: Message>(
 }
 
 async fn answer<M>(shared: &Shared<M>, connection: &Connection) -> Result<Hello, Fault> {
-    let (mut send, mut recv) =
-        connection.accept_bi().await.map_err(|e| Fault::Lost(e.to_string()))?;
+    let (mut send, mut recv) = connection.accept_bi().await.map_err(|e| Fault::Lost(e.to_string()))?;
     let hello = frame::read_hello(&mut recv, shared.chain).await?;
     frame::write_hello(&mut send, &shared.hello()).await?;
     // Finishing fails only on a closed stream, which reading will notice.
@@ -265,11 +249,7 @@ async fn answer<M>(shared: &Shared<M>, connection: &Connection) -> Result<Hello,
 
 /// The newest connection of a peer replaces the one before.
 fn admit(peer: &Peer, connection: &Connection, hello: Hello) {
-    let old = peer
-        .accepted
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .replace(connection.clone());
+    let old = peer.accepted.lock().unwrap_or_else(PoisonError::into_inner).replace(connection.clone());
     if let Some(old) = old {
         old.close(quinn::VarInt::from_u32(0), b"replaced");
     }
@@ -312,12 +292,7 @@ async fn read_class(stream: &mut RecvStream) -> Result<Class, Fault> {
     Class::of_tag(tag[0]).ok_or_else(|| Fault::Garbage(format!("no such class {}", tag[0])))
 }
 
-async fn read_messages<M: Message>(
-    shared: &Shared<M>,
-    from: PublicKey,
-    mut stream: RecvStream,
-    class: Class,
-) -> Fault {
+async fn read_messages<M: Message>(shared: &Shared<M>, from: PublicKey, mut stream: RecvStream, class: Class) -> Fault {
     loop {
         let bytes = match frame::read_frame(&mut stream, class.frame_bytes_max()).await {
             Ok(Some(bytes)) => bytes,

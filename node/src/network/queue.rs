@@ -46,9 +46,7 @@ impl Queue {
     pub(super) fn push(&self, frame: Arc<[u8]>) -> usize {
         let mut held = self.held();
         let mut dropped = 0;
-        while held.frames.len() >= self.limits.frames
-            || held.bytes.saturating_add(frame.len()) > self.limits.bytes
-        {
+        while held.frames.len() >= self.limits.frames || held.bytes.saturating_add(frame.len()) > self.limits.bytes {
             let oldest = match self.limits.when_full {
                 WhenFull::DropOldest => held.frames.pop_front(),
                 WhenFull::DropNewest => None,

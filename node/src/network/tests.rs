@@ -46,8 +46,7 @@ async fn breach() -> Breach {
     let endpoint = quinn::Endpoint::client(local).expect("binds");
     let client = identity::client_config(&key(2), key(1).public()).expect("configures");
     let address = node.local_address().expect("bound");
-    let connection =
-        endpoint.connect_with(client, address, "guiju").expect("dials").await.expect("connects");
+    let connection = endpoint.connect_with(client, address, "guiju").expect("dials").await.expect("connects");
     Breach { _node: node, inbox, _endpoint: endpoint, connection }
 }
 

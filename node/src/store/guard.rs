@@ -135,12 +135,11 @@ fn read_records(bytes: &[u8]) -> Result<(Option<GuardRecord>, usize), GuardError
     let whole = bytes.len() / GUARD_RECORD_BYTES;
     let mut last: Option<GuardRecord> = None;
     for (index, chunk) in bytes.chunks_exact(GUARD_RECORD_BYTES).enumerate() {
-        let consecutive =
-            |r: &GuardRecord| last.is_none_or(|l| l.height.0.checked_add(1) == Some(r.height.0));
+        let consecutive = |r: &GuardRecord| last.is_none_or(|l| l.height.0.checked_add(1) == Some(r.height.0));
         match decode(chunk).filter(consecutive) {
             Some(record) => last = Some(record),
             // Only the very end of the file can be torn by a crash.
-            None if index + 1 == whole && bytes.len() % GUARD_RECORD_BYTES == 0 => {
+            None if index + 1 == whole && bytes.len().is_multiple_of(GUARD_RECORD_BYTES) => {
                 return Ok((last, index * GUARD_RECORD_BYTES));
             }
             None => return Err(GuardError::Corrupt { record: index as u64 }),

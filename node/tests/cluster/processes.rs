@@ -77,10 +77,10 @@ impl Cluster {
             expiry_blocks: 100,
         };
         let mut cluster = Self { folder, genesis, gateways, processes: Vec::new() };
-        for i in 0..n {
+        for (i, listen) in listen.into_iter().enumerate() {
             let config = NodeConfig {
                 name: format!("node-{i}"),
-                listen: listen[i],
+                listen,
                 gateway: cluster.gateways[i],
                 custodian: None,
                 log: None,
@@ -266,8 +266,7 @@ pub(crate) fn endless_chunks(at: SocketAddr) -> u16 {
 fn answer(stream: &mut TcpStream) -> Option<(u16, Value)> {
     let mut reply = Vec::new();
     let mut buffer = [0; 4096];
-    loop {
-        let Ok(n) = stream.read(&mut buffer) else { break };
+    while let Ok(n) = stream.read(&mut buffer) {
         reply.extend_from_slice(&buffer[..n]);
         if n == 0 || whole(&reply) {
             break;
