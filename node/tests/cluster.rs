@@ -54,6 +54,36 @@ fn four_nodes_agree_and_a_killed_one_catches_up() {
 }
 
 #[test]
+fn under_load_the_next_proposer_dies_and_nothing_taken_by_the_others_is_lost() {
+    let mut cluster = Cluster::start(4);
+    wait_until("all nodes are connected", Duration::from_secs(20), || {
+        cluster.statuses().iter().all(|s| s.as_ref().is_some_and(|s| s["peers"] == 3))
+    });
+    let start = Instant::now();
+    let mut taken = cluster.submit_many(&[0, 1, 2, 3], 0..200);
+    let victim = cluster.next_proposer();
+    cluster.kill(victim);
+    let others: Vec<usize> = (0..4).filter(|n| *n != victim).collect();
+    let later = cluster.submit_many(&others, 200..500);
+    assert_eq!(later.len(), 300);
+    taken.extend(later);
+    // What the victim had taken it may have taken with it; the rest must be on the others' ledgers.
+    taken.retain(|(node, _)| *node != victim);
+    assert!(taken.len() >= 440, "{}", taken.len());
+    for (_, id) in &taken {
+        cluster.wait_final(&others, id);
+    }
+    println!("{} transactions in {:?}", taken.len(), start.elapsed());
+    cluster.restart(victim);
+    let (_, last) = taken.last().expect("some");
+    cluster.wait_final(&[victim], last);
+    let (height, _) = cluster.agreed(&[0, 1, 2, 3]);
+    println!("height {height}");
+    // No transaction is in two blocks, and all ledgers hold the same blocks.
+    cluster.check_blocks(height);
+}
+
+#[test]
 fn the_gateway_refuses_what_it_should_and_stays_up() {
     let mut cluster = Cluster::start(1);
     let at = cluster.gateway(0);

@@ -1,6 +1,7 @@
 //! A cluster of real node processes on loopback, and a small HTTP client to talk to them.
 
 use guiju_node::block::Timestamp;
+use guiju_node::client::Gateway;
 use guiju_node::codec::Encode;
 use guiju_node::crypto::{Digest, Keypair};
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
@@ -9,6 +10,7 @@ use guiju_node::transaction::{
     CustodianId, DepartmentId, Envelope, Height, Payload, SignedTransaction, Signer, Transaction,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -172,6 +174,50 @@ impl Cluster {
     /// Submits the `n`th transaction and gives whatever the gateway says.
     pub(crate) fn resubmit(&self, node: usize, n: u64) -> (u16, Value) {
         post(self.gateways[node], &self.transaction(n).to_bytes()).expect("the gateway answers")
+    }
+
+    /// Submits the transactions of `range` through the nodes in turn, several at once; those taken, with the node.
+    pub(crate) fn submit_many(&self, nodes: &[usize], range: std::ops::Range<u64>) -> Vec<(usize, String)> {
+        const CLIENTS: u64 = 6;
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS)
+                .map(|client| {
+                    let mine = range.clone().filter(move |n| n % CLIENTS == client);
+                    scope.spawn(move || {
+                        mine.map(|n| {
+                            let node = nodes[usize::try_from(n).expect("small") % nodes.len()];
+                            (node, self.submit(node, n))
+                        })
+                        .collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            clients.into_iter().flat_map(|client| client.join().expect("submits")).collect()
+        })
+    }
+
+    /// The node that proposes now or next, as node 0 sees it.
+    pub(crate) fn next_proposer(&self) -> usize {
+        let (_, status) = get(self.gateways[0], "/v1/status").expect("answers");
+        let name = status["next_proposer"].as_str().expect("a name");
+        name.strip_prefix("node-").and_then(|n| n.parse().ok()).expect("node-N")
+    }
+
+    /// Every node has the same blocks up to `height`, linked, and no transaction twice.
+    pub(crate) fn check_blocks(&self, height: u64) {
+        let mut seen = BTreeSet::new();
+        let mut parent = self.genesis.chain_id().0;
+        let client = Gateway::new(self.gateways[0]);
+        for h in 1..=height {
+            let block = client.block(Height(h)).expect("answers").expect("is there").block;
+            assert_eq!((block.header.height, block.header.parent), (Height(h), parent));
+            parent = block.digest();
+            for other in &self.gateways[1..] {
+                let theirs = Gateway::new(*other).block(Height(h)).expect("answers").expect("is there");
+                assert_eq!(theirs.block, block);
+            }
+            assert!(block.transactions.iter().all(|t| seen.insert(t.body.id())), "twice, at {h}");
+        }
     }
 
     /// Waits until a transaction is on the ledgers of the nodes.
