@@ -129,8 +129,11 @@ impl<B: Backing + Clone + 'static> Session<B> {
             end = self.feed(BufWriter::new(stdin)) => end,
             end = receive(stdout, reports) => end,
         };
-        stop_child(&mut child).await;
-        end
+        let status = stop_child(&mut child).await;
+        match end {
+            End::Child(why) => End::Child(format!("{why} ({status})")),
+            End::Stopping => End::Stopping,
+        }
     }
 
     /// Writes feeds and orders, alternating, until something ends.
@@ -203,11 +206,16 @@ async fn receive(mut stdout: impl AsyncRead + Unpin, reports: mpsc::Sender<Custo
     }
 }
 
-/// Its stdin is closed by now; that is its signal to stop.
-async fn stop_child(child: &mut Child) {
-    if timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
-        // Fails only if it has ended meanwhile.
-        let _ = child.kill().await;
+/// Its stdin is closed by now; that is its signal to stop. Says how it ended.
+async fn stop_child(child: &mut Child) -> String {
+    match timeout(STOP_TIMEOUT, child.wait()).await {
+        Ok(Ok(status)) => status.to_string(),
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => {
+            // Fails only if it has ended meanwhile.
+            let _ = child.kill().await;
+            "killed".to_owned()
+        }
     }
 }
 

@@ -112,6 +112,49 @@ impl Cluster {
         self.processes[node] = Some(child);
     }
 
+    /// Starts a node whose files cannot grow over `mib`.
+    pub(crate) fn start_limited(&mut self, node: usize, mib: u64) {
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" run --data \"$1\"", mib * 2048);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(PROGRAM).arg(self.data(node)).stderr(Stdio::null());
+        self.processes[node] = Some(command.spawn().expect("starts"));
+    }
+
+    /// The exit code of a node that ended by itself.
+    pub(crate) fn ended(&mut self, node: usize) -> Option<i32> {
+        let status = self.processes[node].as_mut().expect("was started").try_wait().expect("waits")?;
+        self.processes[node] = None;
+        status.code()
+    }
+
+    /// Waits until the node's gateway answers.
+    pub(crate) fn wait_ready(&self, node: usize) {
+        wait_until("the gateway answers", Duration::from_secs(20), || {
+            get(self.gateways[node], "/v1/status").is_some()
+        });
+    }
+
+    /// Submits a transaction of 100 kB, if the node is there to take it.
+    pub(crate) fn try_submit_large(&self, node: usize, n: u64) -> Option<String> {
+        let mut envelope = self.transaction(n);
+        envelope.transaction.body.payload = Payload::Publish { source: format!("{n}{}", "字".repeat(33_000)) };
+        let body = envelope.transaction.body;
+        envelope.transaction = SignedTransaction::sign(body.clone(), &[(body.sender, &key(3, 0))]);
+        let (code, answer) = post(self.gateways[node], &envelope.to_bytes())?;
+        assert_eq!(code, 200, "{answer}");
+        Some(answer["id"].as_str()?.to_owned())
+    }
+
+    /// Waits until a transaction is on the node's ledger, or the node does not answer.
+    pub(crate) fn try_wait_final(&self, node: usize, id: &str) -> bool {
+        let mut code = None;
+        wait_until("the transaction is final or the node is gone", Duration::from_secs(20), || {
+            code = get(self.gateways[node], &format!("/v1/transactions/{id}")).map(|(code, _)| code);
+            code != Some(404)
+        });
+        code == Some(200)
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self, node: usize) {
         let mut child = self.processes[node].take().expect("is running");
