@@ -1,13 +1,22 @@
 //! The typed intermediate form that both engines run. Owns its shape, its printer (`ir/print.rs`) and `verify`
 //! (`ir/verify.rs`). A program is a list of steps; a step may use only earlier ones, so it is total and terminates.
 //! Invariants (checked by `verify` before any engine sees a program): step references point backwards; places lie inside
-//! the frame; operand kinds match; loop variables are bound by an enclosing fold; every list is bounded; every sum,
-//! product and difference stays within i64 by the ranges noted on its operands.
+//! the frame; operand kinds match; loop variables are bound by an enclosing fold; every list, depth and cost is bounded.
 //! Must not know: syntax, names in scope, machine code.
 //!
 //! Meaning. Every expression has a *word* (i64) and a *state*: 0 known, 1 unknown, 2 absent. Booleans are 0/1; enums are
 //! variant indices; dates are days since 1970-01-01; months are year × 12 + month − 1; texts and identifiers are interned
 //! ids (equality only). A word whose state is not 0 is 0.
+//!
+//! Totality. The form carries no ranges: sums, differences and products wrap, and the checker proves from types that they
+//! never do. A frame may hold anything: a state word other than 0 and 2 is unknown, a boolean word other than 0 is true, a
+//! list length is clamped to 0 … max, and a word that is no date counts as the nearest date where a calendar is needed.
+//! So every program means something over every frame, and both engines mean the same.
+
+pub mod print;
+pub mod verify;
+
+pub use verify::{VerifyFault, verify};
 
 /// Index of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,14 +92,16 @@ pub struct ListPlace {
     pub states: Vec<WordAt>,
 }
 
-/// Binary operators on integers, dates and months (as words). Unknown if either side is not known.
+/// Binary operators on integers, dates and months (as words). Unknown if either side is not known. Kinds: sum of integers, or
+/// month and integer; difference of integers, dates, months, or month and integer; product of integers; equality of any one
+/// kind; order of integers, dates or months.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Binary {
-    /// Sum.
+    /// Sum, wrapping.
     Add,
-    /// Difference.
+    /// Difference, wrapping.
     Subtract,
-    /// Product.
+    /// Product, wrapping.
     Multiply,
     /// Equal.
     Equal,
@@ -117,11 +128,11 @@ pub enum Fold {
     Count,
     /// How many distinct values of `value` pass; unknown if filter, or value of a passing element, is unknown for any.
     CountDistinct,
-    /// Sum of `value`.
+    /// Sum of `value`, wrapping; unknown as for `CountDistinct`.
     Sum,
-    /// Greatest `value`, `empty` if none pass.
+    /// Greatest `value`, `empty` if none pass; unknown as for `CountDistinct`.
     Max,
-    /// Least `value`, `empty` if none pass.
+    /// Least `value`, `empty` if none pass; unknown as for `CountDistinct`.
     Min,
 }
 
@@ -134,7 +145,7 @@ pub enum Expr {
     Load(Kind, Place),
     /// An earlier step's result.
     Step(Kind, StepId),
-    /// Kleene not.
+    /// Kleene not; of an absent operand unknown.
     Not(Box<Expr>),
     /// Kleene and; an absent operand counts as unknown.
     And(Box<Expr>, Box<Expr>),
@@ -196,6 +207,35 @@ pub struct Program {
     pub steps: Vec<Step>,
     /// Outputs in order.
     pub outputs: Vec<StepId>,
-    /// How many trace points there are.
+    /// How many trace points there are. One that no step records reads as not known.
     pub trace_points: u32,
+}
+
+impl Expr {
+    /// Kind of its words, given that it passed [`verify`].
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Const(kind, _)
+            | Self::Load(kind, _)
+            | Self::Step(kind, _)
+            | Self::Select(kind, ..)
+            | Self::Default(kind, ..)
+            | Self::Demand(kind, _) => *kind,
+            Self::Not(_) | Self::And(..) | Self::Or(..) | Self::Present(_) | Self::PresentAt(_) => Kind::Boolean,
+            Self::MonthOf(_) => Kind::Month,
+            Self::Binary(op, left, right) => match op {
+                Binary::Equal | Binary::Less | Binary::AtMost => Kind::Boolean,
+                Binary::AddMonths | Binary::AddDays => Kind::Date,
+                Binary::Multiply | Binary::YearsUntil => Kind::Integer,
+                // Only a month and a number of months give a month; any other sum or difference is a number.
+                Binary::Add | Binary::Subtract if left.kind() == Kind::Month && right.kind() == Kind::Integer => Kind::Month,
+                Binary::Add | Binary::Subtract => Kind::Integer,
+            },
+            Self::Fold { fold, value, .. } => match (fold, value) {
+                (Fold::Exists | Fold::All, _) => Kind::Boolean,
+                (Fold::Max | Fold::Min, Some(value)) => value.kind(),
+                _ => Kind::Integer,
+            },
+        }
+    }
 }

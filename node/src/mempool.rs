@@ -29,12 +29,7 @@ pub struct MempoolLimits {
 
 impl Default for MempoolLimits {
     fn default() -> Self {
-        Self {
-            count: 20_000,
-            bytes: 64 * 1024 * 1024,
-            count_by_sender: 5_000,
-            bytes_by_sender: 16 * 1024 * 1024,
-        }
+        Self { count: 20_000, bytes: 64 * 1024 * 1024, count_by_sender: 5_000, bytes_by_sender: 16 * 1024 * 1024 }
     }
 }
 
@@ -69,7 +64,9 @@ impl fmt::Display for Rejection {
                 "交易超过 {TRANSACTION_BYTES_MAX} 字节 / the transaction is over {TRANSACTION_BYTES_MAX} bytes"
             ),
             Self::Capsules => write!(f, "密钥封装与记录数目不符 / capsules and records differ in number"),
-            Self::SenderBusy => write!(f, "发送者待处理交易过多,请稍后再试 / the sender has too much pending; try later"),
+            Self::SenderBusy => {
+                write!(f, "发送者待处理交易过多,请稍后再试 / the sender has too much pending; try later")
+            }
             Self::NodeBusy => write!(f, "本节点待处理交易过多,请稍后再试 / this node has too much pending; try later"),
         }
     }
@@ -220,4 +217,88 @@ fn envelope_of(entry: &Entry) -> Envelope {
 fn sizes(transaction: &SignedTransaction, capsules: &[Vec<u8>]) -> (usize, usize) {
     let alone = transaction.to_bytes().len();
     (alone, alone + capsules.iter().map(Vec::len).sum::<usize>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Digest, Keypair};
+    use crate::transaction::{ChainId, DepartmentId, Payload, Transaction};
+
+    const CHAIN: ChainId = ChainId(Digest([5; 32]));
+
+    fn envelope(sender: u16, nonce: u8, valid_until: u64, source_bytes: usize) -> (Envelope, VerifiedTransaction) {
+        let signer = Signer::Department(DepartmentId(sender));
+        let key = Keypair::from_seed([1; 32]);
+        let body = Transaction {
+            chain: CHAIN,
+            sender: signer,
+            nonce: [nonce; 16],
+            valid_until: Height(valid_until),
+            payload: Payload::Publish { source: "x".repeat(source_bytes) },
+        };
+        let transaction = SignedTransaction::sign(body, &[(signer, &key)]);
+        let verified = transaction.clone().verify(CHAIN, |_| Some(key.public())).expect("just signed");
+        (Envelope { transaction, capsules: Vec::new() }, verified)
+    }
+
+    fn add(pool: &mut Mempool, (envelope, verified): (Envelope, VerifiedTransaction)) -> Result<bool, Rejection> {
+        pool.has_room(&envelope)?;
+        Ok(pool.insert(verified, envelope.capsules, true))
+    }
+
+    #[test]
+    fn blocks_take_the_oldest_that_fit_in_order() {
+        let mut pool = Mempool::new(MempoolLimits::default());
+        for nonce in 0..12 {
+            assert_eq!(add(&mut pool, envelope(1, nonce, 9, 100_000)), Ok(true));
+        }
+        let chosen = pool.for_block();
+        assert_eq!(chosen.len(), 10, "ten of 100 kB fit into 1 MiB");
+        assert!(chosen.iter().enumerate().all(|(at, chosen)| usize::from(chosen.body.nonce[0]) == at));
+    }
+
+    #[test]
+    fn a_sender_cannot_fill_the_pool_and_room_comes_back() {
+        let limits = MempoolLimits { count: 5, count_by_sender: 3, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(limits);
+        for nonce in 0..3 {
+            assert_eq!(add(&mut pool, envelope(1, nonce, 9, 10)), Ok(true));
+        }
+        assert_eq!(add(&mut pool, envelope(1, 3, 9, 10)), Err(Rejection::SenderBusy));
+        assert_eq!(add(&mut pool, envelope(2, 0, 9, 10)), Ok(true));
+        assert_eq!(add(&mut pool, envelope(2, 1, 9, 10)), Ok(true));
+        assert_eq!(add(&mut pool, envelope(3, 0, 9, 10)), Err(Rejection::NodeBusy));
+        let (_, first) = envelope(1, 0, 9, 10);
+        pool.remove(&first.id());
+        assert_eq!(add(&mut pool, envelope(1, 3, 9, 10)), Ok(true));
+        assert_eq!(pool.len(), 5);
+    }
+
+    #[test]
+    fn bytes_are_bounded_in_all_and_by_sender() {
+        let limits = MempoolLimits { bytes: 250_000, bytes_by_sender: 150_000, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(limits);
+        assert_eq!(add(&mut pool, envelope(1, 0, 9, 100_000)), Ok(true));
+        assert_eq!(add(&mut pool, envelope(1, 1, 9, 100_000)), Err(Rejection::SenderBusy));
+        assert_eq!(add(&mut pool, envelope(2, 0, 9, 100_000)), Ok(true));
+        assert_eq!(add(&mut pool, envelope(3, 0, 9, 100_000)), Err(Rejection::NodeBusy));
+        assert_eq!(add(&mut pool, envelope(4, 0, 9, TRANSACTION_BYTES_MAX)), Err(Rejection::TooLarge));
+    }
+
+    #[test]
+    fn what_expired_goes_and_what_is_pending_is_sent_again_in_turn() {
+        let mut pool = Mempool::new(MempoolLimits::default());
+        for nonce in 0..6 {
+            assert_eq!(add(&mut pool, envelope(1, nonce, if nonce < 2 { 4 } else { 9 }, 10)), Ok(true));
+        }
+        assert_eq!(add(&mut pool, envelope(1, 0, 4, 10)), Ok(false), "the same again is no second entry");
+        pool.expire(Height(5));
+        assert_eq!(pool.len(), 4);
+        let turn = |pool: &mut Mempool| -> Vec<u8> {
+            pool.to_gossip(3).iter().map(|envelope| envelope.transaction.body.nonce[0]).collect()
+        };
+        assert_eq!(turn(&mut pool), [2, 3, 4]);
+        assert_eq!(turn(&mut pool), [5, 2, 3]);
+    }
 }

@@ -46,6 +46,8 @@ const GOSSIP_MS: u64 = 1_000;
 const SYNC_PATIENCE_MS: u64 = 300;
 /// Milliseconds a peer is given to answer a sync request.
 const SYNC_ANSWER_MS: u64 = 2_000;
+/// Milliseconds that a proposal of a validator that cannot be reached is waited for.
+const ABSENT_PROPOSER_MS: u64 = 250;
 /// Most consensus messages for the height to come that are kept from one peer.
 const EARLY_MESSAGES_MAX: usize = 256;
 
@@ -209,6 +211,7 @@ impl<L: LedgerApi> Replica<L> {
     fn on_disconnected(&mut self, peer: NodeId) {
         self.connected.remove(&peer);
         self.catchup.distrust(peer);
+        self.stop_waiting_for(peer);
     }
 
     fn on_message(&mut self, from: NodeId, message: PeerMessage) {

@@ -100,3 +100,66 @@ impl Catchup {
         self.waiting.remove(&height)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{Block, Certificate, Header, Timestamp};
+    use crate::crypto::{Digest, PublicKey};
+    use crate::transaction::ChainId;
+
+    fn peer(n: u8) -> NodeId {
+        NodeId(PublicKey([n; 32]))
+    }
+
+    fn certified(height: u64) -> CertifiedBlock {
+        let header = Header {
+            chain: ChainId(Digest::default()),
+            height: Height(height),
+            parent: Digest::default(),
+            time: Timestamp(height),
+            proposer: PublicKey([1; 32]),
+            state_root: Digest::default(),
+            transactions_root: Digest::default(),
+        };
+        let block = Block { header, transactions: Vec::new() };
+        let certificate =
+            Certificate { height: Height(height), round: 0, block: block.digest(), signatures: Vec::new() };
+        CertifiedBlock { block, certificate }
+    }
+
+    #[test]
+    fn peers_ahead_are_asked_in_turn_and_one_at_a_time() {
+        let mut catchup = Catchup::default();
+        assert_eq!(catchup.lag(Height(3)), Lag::None);
+        catchup.saw(peer(1), Height(4));
+        assert_eq!(catchup.lag(Height(3)), Lag::Slight);
+        catchup.saw(peer(2), Height(9));
+        assert_eq!(catchup.lag(Height(3)), Lag::Behind);
+        assert_eq!(catchup.ask(Height(3)), Some(peer(1)));
+        assert_eq!(catchup.ask(Height(3)), None);
+        assert_eq!(catchup.lag(Height(3)), Lag::None);
+        catchup.distrust(peer(1));
+        assert_eq!(catchup.ask(Height(3)), Some(peer(2)));
+    }
+
+    #[test]
+    fn answers_are_taken_only_if_asked_for_and_without_gaps() {
+        let mut catchup = Catchup::default();
+        catchup.saw(peer(1), Height(9));
+        catchup.receive(peer(1), Height(3), vec![certified(4)]);
+        assert!(catchup.next(Height(4)).is_none(), "nobody asked");
+
+        assert_eq!(catchup.ask(Height(3)), Some(peer(1)));
+        catchup.receive(peer(1), Height(3), vec![certified(4), certified(6)]);
+        assert!(catchup.next(Height(4)).is_none(), "a gap");
+        assert_eq!(catchup.lag(Height(3)), Lag::None, "a liar is not asked again until it speaks");
+
+        catchup.saw(peer(1), Height(9));
+        assert_eq!(catchup.ask(Height(3)), Some(peer(1)));
+        catchup.receive(peer(1), Height(4), vec![certified(4), certified(5), certified(6)]);
+        assert_eq!(catchup.next(Height(5)).map(|(_, c)| c.block.header.height), Some(Height(5)));
+        assert_eq!(catchup.next(Height(6)).map(|(_, c)| c.block.header.height), Some(Height(6)));
+        assert!(catchup.next(Height(7)).is_none());
+    }
+}

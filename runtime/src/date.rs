@@ -51,7 +51,7 @@ impl Date {
     /// Saturates at [`Date::MIN`] and [`Date::MAX`].
     pub fn add_months(self, months: i64) -> Self {
         let (y, m, d) = self.civil();
-        let index = i64::from(y) * 12 + i64::from(m) - 1 + months;
+        let index = (i64::from(y) * 12 + i64::from(m) - 1).saturating_add(months);
         if index < 12 {
             return Self::MIN;
         }
@@ -99,6 +99,36 @@ impl YearMonth {
     /// Year and month.
     pub fn civil(self) -> (i32, u8) {
         (self.0 / 12, (self.0 % 12) as u8 + 1)
+    }
+}
+
+/// Date arithmetic on words, total over any of them: a word that is no date counts as the nearest date. Both engines call
+/// these, so they cannot differ.
+pub mod words {
+    use super::Date;
+
+    fn nearest(word: i64) -> Date {
+        Date(word.clamp(i64::from(Date::MIN.0), i64::from(Date::MAX.0)) as i32)
+    }
+
+    /// See [`Date::add_months`].
+    pub extern "C" fn add_months(date: i64, months: i64) -> i64 {
+        i64::from(nearest(date).add_months(months).days())
+    }
+
+    /// See [`Date::add_days`].
+    pub extern "C" fn add_days(date: i64, days: i64) -> i64 {
+        i64::from(nearest(date).add_days(days).days())
+    }
+
+    /// See [`Date::years_until`].
+    pub extern "C" fn years_until(birth: i64, on: i64) -> i64 {
+        nearest(birth).years_until(nearest(on))
+    }
+
+    /// See [`Date::month`].
+    pub extern "C" fn month_of(date: i64) -> i64 {
+        i64::from(nearest(date).month().index())
     }
 }
 

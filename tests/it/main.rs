@@ -1,2 +1,3 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod simulation;
 mod tidy;

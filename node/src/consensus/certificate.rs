@@ -191,10 +191,7 @@ mod tests {
             Certificate { round: 3, ..good.clone() },
             Certificate { block: Digest([8; 32]), ..good.clone() },
         ] {
-            assert!(matches!(
-                verify_certificate(chain, &validators, &changed),
-                Err(CertificateFault::BadSignature(_))
-            ));
+            assert!(matches!(verify_certificate(chain, &validators, &changed), Err(CertificateFault::BadSignature(_))));
         }
         let other_chain = ChainId(Digest([2; 32]));
         assert!(verify_certificate(other_chain, &validators, &good).is_err());

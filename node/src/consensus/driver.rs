@@ -21,10 +21,10 @@ use arc_malachitebft_core_types::{
     CommitCertificate, LinearTimeouts, Round, SignedProposal, SignedVote, ThresholdParams, Timeout, TimeoutKind,
     Validity, ValueOrigin, ValuePayload, VoteExtensionPolicy,
 };
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
-use std::time::Duration;
 
 /// A wait inside a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,11 +243,7 @@ impl Driver {
     }
 
     /// Says whether the body of the candidate's block is valid by the ledger's rules.
-    pub fn judge(
-        &mut self,
-        candidate: &Candidate,
-        valid: bool,
-    ) -> Result<Vec<Output>, DriverFault> {
+    pub fn judge(&mut self, candidate: &Candidate, valid: bool) -> Result<Vec<Output>, DriverFault> {
         let proposal = &candidate.0;
         let value = ProposedValue {
             height: proposal.message.height,
@@ -294,9 +290,10 @@ impl Driver {
     }
 
     fn own_signed_proposal(&self) -> Option<&SignedProposal<GuijuContext>> {
-        self.handler.own_proposal.as_ref().filter(|p| {
-            p.message.height == self.state.height() && p.message.round == self.state.round()
-        })
+        self.handler
+            .own_proposal
+            .as_ref()
+            .filter(|p| p.message.height == self.state.height() && p.message.round == self.state.round())
     }
 
     /// Whether a validator has signed `message`: only then may it wake an idle node.
@@ -319,11 +316,9 @@ impl Driver {
         match result {
             Ok(()) => Ok(()),
             // What peers send can lead the core here; it refuses the input and the node goes on.
-            Err(
-                Error::DriverProcess(_)
-                | Error::InvalidCommitCertificate(..)
-                | Error::MissingPolkaCertificate(..),
-            ) => Ok(()),
+            Err(Error::DriverProcess(_) | Error::InvalidCommitCertificate(..) | Error::MissingPolkaCertificate(..)) => {
+                Ok(())
+            }
             // Divergence at replay, a lost decision or a wrong resume: to go on could be to sign twice.
             Err(
                 error @ (Error::UnexpectedResume(..)
@@ -354,9 +349,7 @@ impl Handler {
             Effect::VerifySignature(message, key, r) => {
                 r.resume_with(self.verifier.message(&message.message, &key, &message.signature))
             }
-            Effect::VerifyCommitCertificate(certificate, _, _, r) => {
-                r.resume_with(self.verifier.commit(&certificate))
-            }
+            Effect::VerifyCommitCertificate(certificate, _, _, r) => r.resume_with(self.verifier.commit(&certificate)),
             Effect::VerifyExtendedCommitCertificate(certificate, _, _, _, r) => {
                 r.resume_with(self.verifier.commit(&certificate.trim_vote_extensions()))
             }

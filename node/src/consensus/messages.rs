@@ -80,8 +80,13 @@ impl ConsensusMessage {
                 .collect(),
             Self::Round(c) => (c.round_signatures.iter())
                 .map(|s| {
-                    let vote =
-                        Vote { kind: s.vote_type, height: c.height, round: c.round, block: s.value_id, validator: s.address };
+                    let vote = Vote {
+                        kind: s.vote_type,
+                        height: c.height,
+                        round: c.round,
+                        block: s.value_id,
+                        validator: s.address,
+                    };
                     (slot(s.address, Some(vote.vote_kind()), c.height, c.round), vote.block())
                 })
                 .collect(),
@@ -285,5 +290,129 @@ impl Decode for ConsensusMessage {
             4 => Self::Round(decode_round_certificate(input)?),
             _ => return Err(DecodeError::Malformed),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wal::WalRecord;
+    use super::*;
+    use crate::block::{Block, Header, Timestamp};
+    use crate::transaction::ChainId;
+    use arc_malachitebft_core_consensus::ProposedValue;
+    use arc_malachitebft_core_types::{Timeout, Validity};
+
+    const KEY: PublicKey = PublicKey([3; 32]);
+    const SIGNATURE: Signature = Signature([4; 64]);
+
+    fn vote(block: NilOrVal<Digest>) -> SignedVote<GuijuContext> {
+        let (kind, round) = (VoteType::Precommit, Round::new(2));
+        SignedVote::new(Vote { kind, height: Height(7), round, block, validator: Address(KEY) }, SIGNATURE)
+    }
+
+    fn proposal(lock_round: Round) -> SignedProposal<GuijuContext> {
+        let (height, round, block) = (Height(7), Round::new(2), Digest([9; 32]));
+        SignedProposal::new(Proposal { height, round, block, lock_round, validator: Address(KEY) }, SIGNATURE)
+    }
+
+    fn polka() -> PolkaCertificate<GuijuContext> {
+        let polka_signatures = vec![PolkaSignature { address: Address(KEY), signature: SIGNATURE }; 3];
+        PolkaCertificate { height: Height(7), round: Round::new(1), value_id: Digest([9; 32]), polka_signatures }
+    }
+
+    fn messages() -> Vec<ConsensusMessage> {
+        let signature = RoundSignature {
+            vote_type: VoteType::Prevote,
+            value_id: NilOrVal::Nil,
+            address: Address(KEY),
+            signature: SIGNATURE,
+        };
+        let round = |cert_type| RoundCertificate {
+            height: Height(7),
+            round: Round::new(1),
+            cert_type,
+            round_signatures: vec![signature.clone(); 2],
+        };
+        vec![
+            ConsensusMessage::Vote(vote(NilOrVal::Nil)),
+            ConsensusMessage::Vote(vote(NilOrVal::Val(Digest([9; 32])))),
+            ConsensusMessage::Proposal(proposal(Round::Nil)),
+            ConsensusMessage::Proposal(proposal(Round::new(1))),
+            ConsensusMessage::Polka(polka()),
+            ConsensusMessage::Round(round(RoundCertificateType::Skip)),
+            ConsensusMessage::Round(round(RoundCertificateType::Precommit)),
+        ]
+    }
+
+    fn records() -> Vec<WalRecord> {
+        let header = Header {
+            chain: ChainId(Digest([1; 32])),
+            height: Height(7),
+            parent: Digest([2; 32]),
+            time: Timestamp(3),
+            proposer: KEY,
+            state_root: Digest([4; 32]),
+            transactions_root: Digest([5; 32]),
+        };
+        let value = |valid| ProposedValue {
+            height: Height(7),
+            round: Round::new(2),
+            valid_round: Round::Nil,
+            proposer: Address(KEY),
+            value: Digest([9; 32]),
+            validity: Validity::from_bool(valid),
+        };
+        vec![
+            WalRecord::Vote(vote(NilOrVal::Nil)),
+            WalRecord::Proposal(proposal(Round::Nil)),
+            WalRecord::Value(value(true)),
+            WalRecord::Value(value(false)),
+            WalRecord::Timeout(Height(7), Timeout::propose(Round::new(2))),
+            WalRecord::Timeout(Height(7), Timeout::precommit(Round::new(0))),
+            WalRecord::Polka(polka()),
+            WalRecord::Body(Block { header, transactions: Vec::new() }),
+        ]
+    }
+
+    #[test]
+    fn messages_and_records_come_back_as_they_were() {
+        for message in messages() {
+            assert_eq!(ConsensusMessage::from_bytes(&message.to_bytes()), Ok(message));
+        }
+        for record in records() {
+            assert_eq!(record.height(), Height(7));
+            assert_eq!(WalRecord::from_bytes(&record.to_bytes()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn changed_bytes_are_refused_or_mean_something_else_and_never_panic() {
+        for bytes in messages().iter().map(Encode::to_bytes) {
+            assert!((0..bytes.len()).all(|cut| ConsensusMessage::from_bytes(&bytes[..cut]).is_err()));
+            assert_eq!(ConsensusMessage::from_bytes(&[bytes.clone(), vec![0]].concat()), Err(DecodeError::Trailing));
+            for at in 0..bytes.len() {
+                for flip in [1, 0x80, 0xff] {
+                    let mut changed = bytes.clone();
+                    changed[at] ^= flip;
+                    // One value has one encoding: what decodes must encode to the same bytes.
+                    if let Ok(message) = ConsensusMessage::from_bytes(&changed) {
+                        assert_eq!(message.to_bytes(), changed);
+                    }
+                }
+            }
+        }
+        for bytes in records().iter().map(Encode::to_bytes) {
+            assert!((0..bytes.len()).all(|cut| WalRecord::from_bytes(&bytes[..cut]).is_err()));
+        }
+    }
+
+    #[test]
+    fn a_vote_without_a_round_and_a_round_out_of_reach_are_refused() {
+        let mut nil = vote(NilOrVal::Nil);
+        nil.message.round = Round::Nil;
+        assert_eq!(ConsensusMessage::from_bytes(&ConsensusMessage::Vote(nil).to_bytes()), Err(DecodeError::Malformed));
+        let mut far = vote(NilOrVal::Nil);
+        far.message.round = Round::new(ROUND_MAX + 1);
+        assert_eq!(ConsensusMessage::from_bytes(&ConsensusMessage::Vote(far).to_bytes()), Err(DecodeError::TooLong));
     }
 }

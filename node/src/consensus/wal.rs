@@ -65,10 +65,9 @@ impl WalRecord {
             Input::ProposedValue(value, _) => Self::Value(value),
             Input::TimeoutElapsed(timeout) => Self::Timeout(height, timeout),
             Input::PolkaCertificate(certificate) => Self::Polka(certificate),
-            Input::StartHeight(..)
-            | Input::RoundCertificate(_)
-            | Input::Propose(_)
-            | Input::SyncValueResponse(_) => return None,
+            Input::StartHeight(..) | Input::RoundCertificate(_) | Input::Propose(_) | Input::SyncValueResponse(_) => {
+                return None;
+            }
         })
     }
 

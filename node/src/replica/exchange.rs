@@ -142,7 +142,6 @@ impl<L: LedgerApi> Replica<L> {
             CustodyReport::Transaction(transaction) => {
                 let _ = self.take_in(Envelope { transaction, capsules: Vec::new() }, true);
             }
-            // A custodian's list can be longer than a peer message's.
             CustodyReport::Want(ids) => {
                 for ids in ids.chunks(CAPSULES_MAX) {
                     self.broadcast(PeerMessage::WantCapsules(ids.to_vec()));

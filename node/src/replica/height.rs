@@ -5,12 +5,12 @@
 
 use super::events::{Action, NodeId, PeerMessage, TimerId};
 use super::ledger::LedgerApi;
-use super::{EARLY_MESSAGES_MAX, Phase, Replica, STATUS_PAUSE_MS};
+use super::{ABSENT_PROPOSER_MS, EARLY_MESSAGES_MAX, Phase, Replica, STATUS_PAUSE_MS};
 use crate::block::{Block, Certificate, CertifiedBlock, Header, Timestamp, transactions_root};
 use crate::consensus::context::ValidatorSet;
 use crate::consensus::driver::{Candidate, DriverFault, Output, Step};
 use crate::consensus::{ConsensusMessage, WalRecord, verify_certificate};
-use crate::crypto::Digest;
+use crate::crypto::{Digest, PublicKey};
 use crate::custody::protocol::CustodyOrder;
 use crate::transaction::{Height, SignedTransaction};
 use std::collections::VecDeque;
@@ -59,8 +59,13 @@ impl<L: LedgerApi> Replica<L> {
         self.catch_up();
     }
 
-    fn woken_by_peer(&self) -> bool {
+    /// Whether a message kept for this height is a validator's; others were kept unchecked and go now.
+    fn woken_by_peer(&mut self) -> bool {
         let height = self.next_height();
+        let driver = &mut self.driver;
+        for messages in self.early.values_mut() {
+            messages.retain(|message| message.height() > height || driver.is_authentic(message));
+        }
         self.early.values().flatten().any(|message| message.height() == height)
     }
 
@@ -214,6 +219,8 @@ impl<L: LedgerApi> Replica<L> {
             Output::Schedule { step, round, after_ms } => {
                 // Nothing is waited for once the height is decided.
                 if matches!(self.phase, Phase::Running) {
+                    let absent = step == Step::Propose && self.is_absent(self.validators.proposer(height, round));
+                    let after_ms = if absent { after_ms.min(ABSENT_PROPOSER_MS) } else { after_ms };
                     self.set_timer(TimerId::Consensus { height, round, step }, after_ms);
                 }
             }
@@ -241,10 +248,26 @@ impl<L: LedgerApi> Replica<L> {
         None
     }
 
+    /// Whether a validator is another node that cannot be reached. Waits are no matter of safety, so each node may
+    /// shorten its own: a dead proposer then costs less than a slow one.
+    fn is_absent(&self, validator: PublicKey) -> bool {
+        let node = self.config.peers.iter().find(|(_, key)| **key == validator).map(|(node, _)| node);
+        node.is_some_and(|node| !self.connected.contains(node))
+    }
+
+    /// A peer is gone: if it is the proposer waited for, wait no longer than for an absent one.
+    pub(super) fn stop_waiting_for(&mut self, peer: NodeId) {
+        let (height, round) = (self.driver.height(), self.driver.round());
+        let id = TimerId::Consensus { height, round, step: Step::Propose };
+        let waited_for = self.config.peers.get(&peer) == Some(&self.validators.proposer(height, round));
+        if matches!(self.phase, Phase::Running) && waited_for && self.timers.contains(&id) {
+            self.set_timer(id, ABSENT_PROPOSER_MS);
+        }
+    }
+
     fn cancel_waits(&mut self) {
         self.awaiting = None;
-        let waits: Vec<_> =
-            self.timers.iter().copied().filter(|id| matches!(id, TimerId::Consensus { .. })).collect();
+        let waits: Vec<_> = self.timers.iter().copied().filter(|id| matches!(id, TimerId::Consensus { .. })).collect();
         for id in waits {
             self.cancel_timer(id);
         }

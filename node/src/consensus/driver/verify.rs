@@ -1,6 +1,7 @@
 //! Checks of signatures and certificates within a height. Owns the cache of signatures found good.
 //! Invariant: the cache's key covers public key, signed bytes and signature, so a hit proves what the check would;
 //! it is bounded and emptied at every height. Must not know: the core's state.
+#![expect(clippy::result_large_err, reason = "the error type is the core's, and the core wants it by value")]
 
 use super::super::certificate::{is_quorum, verify_certificate_with};
 use super::super::context::{GuijuContext, ValidatorSet, Vote};
@@ -11,7 +12,8 @@ use crate::crypto::{Digest, PublicKey, Purpose, Signature};
 use crate::transaction::ChainId;
 use arc_malachitebft_core_consensus::ConsensusMsg;
 use arc_malachitebft_core_types::{
-    BoxError, CertificateError, CommitCertificate, NilOrVal, PolkaCertificate, RoundCertificate, RoundCertificateType, VoteType,
+    BoxError, CertificateError, CommitCertificate, NilOrVal, PolkaCertificate, RoundCertificate, RoundCertificateType,
+    VoteType,
 };
 use std::collections::BTreeSet;
 

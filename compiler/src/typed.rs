@@ -1,0 +1,550 @@
+//! The checked tree: names resolved, every expression with its type and range. Owns its shape and its canonical text,
+//! which is the basis of meaning hashes and of "the same expression" in proofs.
+//! Invariant: `ty` of an integer expression is a range that contains every value it can take; an expression that is not
+//! `optional` is never absent where it is used. Must not know: IR, layout, diagnostics.
+
+use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
+use crate::package::CitationText;
+use crate::source::Span;
+use guiju_runtime::date::{Date, YearMonth};
+use guiju_runtime::value::{Schema, Type};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Where a path starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// `基准日`
+    AsOf,
+    /// An input, by index.
+    Input(usize),
+    /// An evidence binding, by index.
+    Evidence(usize),
+    /// The element of a quantifier, by fold depth.
+    Variable(u8),
+}
+
+/// A resolved path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Where it starts.
+    pub start: Start,
+    /// Field indices from there.
+    pub fields: Vec<usize>,
+    /// As written, for messages and as its identity within one scope.
+    pub path: String,
+    /// Type of the element or root it starts at.
+    pub start_ty: Type,
+    /// The sealed field it reads: evidence index and field indices from the record, through lists.
+    pub reads: Option<(usize, Vec<usize>)>,
+    /// Highest class on it; public for inputs and `基准日`.
+    pub class: ClassWord,
+}
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constant {
+    /// Boolean, integer, date, month or enum word.
+    Word(i64),
+    /// A text.
+    Text(String),
+}
+
+/// Arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+}
+
+/// A checked expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedExpr {
+    /// What it is.
+    pub node: Node,
+    /// Its type, always scalar.
+    pub ty: Type,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// Kinds of checked expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A constant.
+    Constant(Constant),
+    /// Evidence, an input or `基准日`.
+    Load(Access),
+    /// An earlier definition or table, by index.
+    Definition(usize, String),
+    /// Kleene not.
+    Not(Box<TypedExpr>),
+    /// Kleene and.
+    And(Box<TypedExpr>, Box<TypedExpr>),
+    /// Kleene or.
+    Or(Box<TypedExpr>, Box<TypedExpr>),
+    /// Comparison.
+    Compare(Compare, Box<TypedExpr>, Box<TypedExpr>),
+    /// Membership in constants.
+    In(Box<TypedExpr>, Vec<TypedExpr>),
+    /// Whether a scalar is present.
+    Present(Box<TypedExpr>),
+    /// Whether a binding is present.
+    PresentBinding(Access),
+    /// The value or a default.
+    Default(Box<TypedExpr>, Box<TypedExpr>),
+    /// Arithmetic.
+    Arithmetic(Arithmetic, Box<TypedExpr>, Box<TypedExpr>),
+    /// Date or month and a period.
+    Shift(Box<TypedExpr>, i32, PeriodUnit),
+    /// Choice.
+    If(Box<TypedExpr>, Box<TypedExpr>, Box<TypedExpr>),
+    /// Built-in function.
+    Call(Function, Vec<TypedExpr>),
+    /// Loop over a list.
+    Quantified(Box<Quantified>),
+}
+
+/// A quantifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quantified {
+    /// Which.
+    pub quantifier: Quantifier,
+    /// Element value.
+    pub value: Option<TypedExpr>,
+    /// Element's name.
+    pub variable: String,
+    /// Element's fold depth.
+    pub depth: u8,
+    /// The list.
+    pub list: Access,
+    /// Most elements.
+    pub max: u32,
+    /// Whether the absence of the binding around it means the empty list (else: not known).
+    pub absent_is_empty: bool,
+    /// Filter or condition.
+    pub condition: Option<TypedExpr>,
+    /// Value of max and min of none.
+    pub empty: Option<TypedExpr>,
+}
+
+/// A definition, rule or table.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// Declared type.
+    pub ty: Type,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// What it is.
+    pub body: Body,
+    /// Citation.
+    pub citation: Option<CitationText>,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a definition is made of.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Base value and exceptions.
+    Value {
+        /// Base.
+        base: TypedExpr,
+        /// Exceptions in text order.
+        exceptions: Vec<Exception>,
+    },
+    /// A decision table.
+    Table {
+        /// Hit policy.
+        hit: HitWord,
+        /// Columns.
+        columns: Vec<TypedExpr>,
+        /// Rows in order.
+        rows: Vec<TableRow>,
+        /// Whether the rows were proved to cover everything.
+        complete: bool,
+    },
+}
+
+/// An exception.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Label.
+    pub label: String,
+    /// Index of the exception it is an exception to.
+    pub of: Option<usize>,
+    /// Indices of siblings it takes precedence over.
+    pub before: Vec<usize>,
+    /// Condition.
+    pub guard: TypedExpr,
+    /// Consequence.
+    pub value: TypedExpr,
+    /// Citation.
+    pub citation: Option<CitationText>,
+    /// Where.
+    pub span: Span,
+}
+
+/// A row: for each column the set of words that match, as sorted disjoint closed intervals.
+#[derive(Clone, Debug)]
+pub struct TableRow {
+    /// One set a column; `None` is `任意`.
+    pub cells: Vec<Option<Vec<(i64, i64)>>>,
+    /// Result.
+    pub value: TypedExpr,
+    /// Citation.
+    pub citation: Option<CitationText>,
+    /// Where.
+    pub span: Span,
+}
+
+/// An evidence binding.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// Its name.
+    pub name: String,
+    /// Certificate type.
+    pub schema: Arc<Schema>,
+    /// All records.
+    pub all: bool,
+    /// May be absent.
+    pub optional: bool,
+    /// Most records.
+    pub max: u32,
+    /// Filed field.
+    pub field: Vec<String>,
+    /// Keys.
+    pub keys: Vec<Key>,
+    /// Where.
+    pub span: Span,
+}
+
+/// A key.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// One.
+    One(TypedExpr),
+    /// One an element.
+    Each {
+        /// The list.
+        list: Access,
+        /// Most elements.
+        max: u32,
+        /// Which elements.
+        filter: Option<TypedExpr>,
+        /// The key.
+        value: TypedExpr,
+    },
+}
+
+/// An input.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// May be absent.
+    pub optional: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// An outcome.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<String>,
+    /// Hit policy.
+    pub hit: HitWord,
+    /// Arms.
+    pub arms: Vec<Arm>,
+    /// Where.
+    pub span: Span,
+}
+
+/// An arm.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// Index of its value.
+    pub value: usize,
+    /// Guard; `None` is `其余`.
+    pub guard: Option<TypedExpr>,
+    /// Reason.
+    pub reason: Option<String>,
+    /// Citation.
+    pub citation: Option<CitationText>,
+    /// Where.
+    pub span: Span,
+}
+
+/// A release.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Outcome index.
+    pub outcome: usize,
+    /// With reasons.
+    pub reasons: bool,
+    /// With missing evidence.
+    pub missing: bool,
+    /// Declared bound.
+    pub declared_millibits: u32,
+    /// Computed bound.
+    pub computed_millibits: u32,
+    /// Where.
+    pub span: Span,
+}
+
+/// A write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Certificate type.
+    pub schema: Arc<Schema>,
+    /// Evidence replaced.
+    pub supersedes: Option<usize>,
+    /// Outcome index.
+    pub outcome: usize,
+    /// Value index.
+    pub value: usize,
+    /// Fields by index.
+    pub fields: Vec<(usize, Written)>,
+    /// Rest kept.
+    pub rest_kept: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// A written value.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// An expression.
+    Expr(TypedExpr),
+    /// 无
+    Absent,
+    /// A group.
+    Group(Vec<(usize, Written)>),
+    /// A list.
+    List(Vec<Written>),
+}
+
+/// A checked policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Kind.
+    pub kind: PolicyKind,
+    /// Name.
+    pub name: String,
+    /// Module.
+    pub module: String,
+    /// Version.
+    pub version: u32,
+    /// Departments.
+    pub by: Vec<String>,
+    /// First day.
+    pub effective_from: Date,
+    /// Last day.
+    pub effective_to: Option<Date>,
+    /// As-of path: evidence and fields.
+    pub as_of: Option<(usize, Vec<usize>)>,
+    /// Inputs.
+    pub inputs: Vec<Input>,
+    /// Evidence in order.
+    pub evidence: Vec<Evidence>,
+    /// Definitions in evaluation order.
+    pub definitions: Vec<Definition>,
+    /// Outcomes.
+    pub outcomes: Vec<Outcome>,
+    /// Releases.
+    pub releases: Vec<Release>,
+    /// Writes.
+    pub writes: Vec<Write>,
+    /// Where.
+    pub span: Span,
+}
+
+/// A checked sharing policy.
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    /// Name.
+    pub name: String,
+    /// Module.
+    pub module: String,
+    /// Owner.
+    pub owner: String,
+    /// Certificate type.
+    pub schema: String,
+    /// Clauses.
+    pub clauses: Vec<SharingClause>,
+}
+
+/// A clause.
+#[derive(Clone, Debug)]
+pub struct SharingClause {
+    /// Permits.
+    pub permit: bool,
+    /// Label.
+    pub label: String,
+    /// Exchanges; empty: any.
+    pub exchanges: Vec<ExchangeWord>,
+    /// Grantees; empty: any.
+    pub to: Vec<String>,
+    /// Purposes; empty: any.
+    pub purposes: Vec<String>,
+    /// Bits a subject a day.
+    pub millibits_per_day: Option<u32>,
+    /// Points.
+    pub points: u32,
+    /// Citation.
+    pub citation: Option<CitationText>,
+    /// Where.
+    pub span: Span,
+}
+
+impl TypedExpr {
+    /// The constant it is, if it is one.
+    pub fn constant(&self) -> Option<&Constant> {
+        match &self.node {
+            Node::Constant(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// The constant's word, if it is a constant with one.
+    pub fn word(&self) -> Option<i64> {
+        match &self.node {
+            Node::Constant(Constant::Word(w)) => Some(*w),
+            _ => None,
+        }
+    }
+
+    /// Its direct parts.
+    pub fn parts(&self) -> Vec<&TypedExpr> {
+        match &self.node {
+            Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
+            Node::Not(a) | Node::Present(a) | Node::Shift(a, ..) => vec![a],
+            Node::And(a, b) | Node::Or(a, b) | Node::Compare(_, a, b) | Node::Default(a, b) | Node::Arithmetic(_, a, b) => {
+                vec![a, b]
+            }
+            Node::If(a, b, c) => vec![a, b, c],
+            Node::In(a, list) => std::iter::once(&**a).chain(list).collect(),
+            Node::Call(_, args) => args.iter().collect(),
+            Node::Quantified(q) => [&q.value, &q.condition, &q.empty].into_iter().flatten().collect(),
+        }
+    }
+
+    /// Its canonical text: the same for the same meaning whatever the layout and keyword language.
+    pub fn canonical(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        let head: String = match &self.node {
+            Node::Constant(Constant::Text(t)) => {
+                let _ = write!(out, "{t:?}");
+                return;
+            }
+            Node::Constant(Constant::Word(w)) => {
+                out.push_str(&show_word(&self.ty, *w));
+                return;
+            }
+            Node::Load(a) | Node::PresentBinding(a) => {
+                if matches!(self.node, Node::PresentBinding(_)) {
+                    out.push_str("present:");
+                }
+                out.push_str(&a.path);
+                return;
+            }
+            Node::Definition(_, name) => {
+                out.push_str(name);
+                return;
+            }
+            Node::Not(_) => "not".into(),
+            Node::And(..) => "and".into(),
+            Node::Or(..) => "or".into(),
+            Node::Compare(op, ..) => format!("{op:?}"),
+            Node::In(..) => "in".into(),
+            Node::Present(_) => "present".into(),
+            Node::Default(..) => "default".into(),
+            Node::Arithmetic(op, ..) => format!("{op:?}"),
+            Node::Shift(_, n, unit) => format!("shift {n} {unit:?}"),
+            Node::If(..) => "if".into(),
+            Node::Call(f, _) => format!("{f:?}"),
+            Node::Quantified(q) => {
+                let shape = [q.value.is_some(), q.condition.is_some(), q.empty.is_some()];
+                format!("{:?} {} {} {shape:?}", q.quantifier, q.variable, q.list.path)
+            }
+        };
+        let _ = write!(out, "({head}");
+        for part in self.parts() {
+            out.push(' ');
+            part.write(out);
+        }
+        out.push(')');
+    }
+}
+
+/// A word of a type, in source syntax.
+pub fn show_word(ty: &Type, word: i64) -> String {
+    match ty {
+        Type::Boolean => if word == 0 { "否" } else { "是" }.to_owned(),
+        Type::Date => Date::from_days(word).map_or_else(|| word.to_string(), |d| d.to_string()),
+        Type::Month => YearMonth::from_index(word).map_or_else(|| word.to_string(), |m| m.to_string()),
+        Type::Enum(e) => usize::try_from(word)
+            .ok()
+            .and_then(|i| e.variants.get(i))
+            .map_or_else(|| word.to_string(), |(name, _)| name.clone()),
+        _ => word.to_string(),
+    }
+}
+
+/// The words a type can take, as a closed interval; texts count as all non-negative words.
+pub fn domain(ty: &Type) -> (i64, i64) {
+    match ty {
+        Type::Boolean => (0, 1),
+        Type::Integer { low, high, .. } | Type::Money { low, high } => (*low, *high),
+        Type::Date => (i64::from(Date::MIN.days()), i64::from(Date::MAX.days())),
+        Type::Month => (12, 119_999),
+        Type::Enum(e) => (0, e.variants.len() as i64 - 1),
+        _ => (0, i64::MAX),
+    }
+}
+
+/// A type as written in Chinese.
+pub fn show_type(ty: &Type) -> String {
+    match ty {
+        Type::Boolean => "是否".into(),
+        Type::Integer { low, high, unit } => match unit {
+            Some(u) => format!("整数 {low}..{high} [{u}]"),
+            None => format!("整数 {low}..{high}"),
+        },
+        Type::Money { low, high } => format!("金额 {low}..{high}"),
+        Type::Date => "日期".into(),
+        Type::Month => "年月".into(),
+        Type::Text { max } => format!("文本 最长 {max}"),
+        Type::Identifier(kind) => {
+            use guiju_runtime::value::IdentifierKind as K;
+            match kind {
+                K::CitizenId => "公民身份号码",
+                K::CreditCode => "统一社会信用代码",
+                K::CertificateId => "证照标识",
+                K::UnitCode => "不动产单元代码",
+            }
+            .into()
+        }
+        Type::Enum(e) => e.name.clone(),
+        Type::Group(g) => g.name.clone(),
+        Type::List { element, max } => format!("列表 {} 至多 {max}", show_type(element)),
+    }
+}
