@@ -1,6 +1,6 @@
 //! Twenty seeds of the simulator, in every run of the tests. Invariant: a failure names its seed.
 
-use guiju_tests::sim::{Failure, Options, latencies_with_one_dead, run};
+use guiju_tests::sim::{Failure, Options, height_opened_for_nothing, latencies_with_one_dead, run};
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
 
@@ -48,4 +48,9 @@ fn a_dead_proposer_costs_no_more_than_two_seconds() {
     // One height in four begins with the dead node's turn; the others must not notice.
     assert!(times[20] < 200, "half of the transactions took over {} ms", times[20]);
     assert!(times[39] < 2_000, "a transaction took {} ms", times[39]);
+}
+
+#[test]
+fn a_height_opened_for_nothing_is_closed() {
+    height_opened_for_nothing(1).unwrap_or_else(|failure| panic!("seed 1: {failure}"));
 }

@@ -100,10 +100,21 @@ pub fn run(options: Options) -> Result<Record, Failure> {
 /// One node is dead from the start and nothing else is wrong. Gives how long each of `count` transactions, sent one
 /// after another to the others, took from its submission to its commitment anywhere, in simulated milliseconds.
 pub fn latencies_with_one_dead(seed: u64, count: usize) -> Result<Vec<u64>, Failure> {
-    let mut dice = Dice::new(seed);
-    let calm = Faults { submit_every_ms: 0, skew_ms: 0, sync_ms: 4, ..Faults::draw(&mut dice).none() };
-    let mut world = World::new(dice, calm, true);
+    let mut world = calm(seed);
     world.bury(3);
     world.run_until(1_000)?;
     (0..count).map(|i| world.time_one(i % 3)).collect()
+}
+
+/// All nodes are woken for a height whose only transaction dies with the node that had it.
+pub fn height_opened_for_nothing(seed: u64) -> Result<(), Failure> {
+    let mut world = calm(seed);
+    world.run_until(1_000)?;
+    world.open_and_die()
+}
+
+fn calm(seed: u64) -> World {
+    let mut dice = Dice::new(seed);
+    let faults = Faults::draw(&mut dice).none();
+    World::new(dice, Faults { submit_every_ms: 0, skew_ms: 0, sync_ms: 4, amnesiac: None, ..faults }, true)
 }

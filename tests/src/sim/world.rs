@@ -86,6 +86,8 @@ pub(super) struct World {
     client: Keypair,
     chain: ChainId,
     cut: Option<usize>,
+    /// Whether transactions are lost between nodes, and nothing else is.
+    mute: bool,
     healed: bool,
     checker: Checker,
 }
@@ -124,6 +126,7 @@ impl World {
             client: Keypair::from_seed([77; 32]),
             chain,
             cut: None,
+            mute: false,
             healed: false,
             checker,
         };
@@ -161,7 +164,22 @@ impl World {
         self.healed = true;
         self.mend();
         let limit = self.now_ms + 5_000;
-        self.run_until(limit)
+        self.run_until(limit)?;
+        self.expect_rest()
+    }
+
+    /// Whoever is still inside a round closes it, without being given anything more; then nothing is decided.
+    fn expect_rest(&mut self) -> Result<(), Failure> {
+        let settle = self.now_ms + PATIENCE_MS;
+        self.run_until(settle)?;
+        let before = self.top();
+        let end = self.now_ms + IDLE_MS;
+        self.run_until(end)?;
+        let resting = self.nodes.iter().all(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none()));
+        if self.top() != before || !resting {
+            return Err(Failure::Restless { heights: (before, self.top()) });
+        }
+        Ok(())
     }
 
     /// A healed network decides what it is given, at every node, then comes to rest.
@@ -182,17 +200,7 @@ impl World {
             let step = self.now_ms + 100;
             self.run_until(step)?;
         }
-        // Whoever is still inside a round closes it; then nothing more may be decided.
-        let settle = self.now_ms + PATIENCE_MS;
-        self.run_until(settle)?;
-        let before = self.top();
-        let end = self.now_ms + IDLE_MS;
-        self.run_until(end)?;
-        let resting = self.nodes.iter().all(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none()));
-        if self.top() != before || !resting {
-            return Err(Failure::Restless { heights: (before, self.top()) });
-        }
-        Ok(())
+        self.expect_rest()
     }
 
     fn top(&self) -> u64 {
@@ -288,6 +296,25 @@ impl World {
     /// Lets `node` never come up.
     pub(super) fn bury(&mut self, node: usize) {
         self.queue.retain(|_, occurrence| !matches!(occurrence, Occurrence::Restart { node: n } if *n == node));
+    }
+
+    /// A node that is not to propose opens a height for a transaction only it has, and dies once it has woken the
+    /// others. They must close the height with nothing to put into it, and rest.
+    pub(super) fn open_and_die(&mut self) -> Result<(), Failure> {
+        self.mute = true;
+        let first = self.nodes[0].replica.as_ref().map(Replica::next_proposer);
+        let node = (0..NODES).find(|node| Some(self.keys[*node].public()) != first).expect("only one is to propose");
+        self.submit_to(node)?;
+        while self.nodes.iter().any(|n| n.replica.as_ref().is_some_and(|r| r.proposer().is_none())) {
+            let step = self.now_ms + 10;
+            self.run_until(step)?;
+            if self.now_ms > PATIENCE_MS {
+                return Err(Failure::NoProgress { heights: vec![self.top()], missing: 1 });
+            }
+        }
+        self.crash(node)?;
+        self.expect_rest()?;
+        if self.top() == 0 { Err(Failure::Restless { heights: (0, 0) }) } else { Ok(()) }
     }
 
     /// Submits a transaction to `node` and waits for a block with it; gives the simulated milliseconds it took.
@@ -455,7 +482,8 @@ impl World {
     fn transmit(&mut self, from: usize, to: usize, message: &PeerMessage) {
         let mut bytes = message.to_bytes();
         self.checker.note(&bytes);
-        if self.nodes[to].replica.is_none() || self.is_cut(from, to) || self.dice.chance(self.faults.drop) {
+        let muted = self.mute && matches!(message, PeerMessage::Transaction(_));
+        if self.nodes[to].replica.is_none() || self.is_cut(from, to) || muted || self.dice.chance(self.faults.drop) {
             self.checker.record.lost += 1;
             return;
         }
@@ -473,11 +501,13 @@ impl World {
     }
 
     fn submit_to(&mut self, node: usize) -> Result<TransactionId, Failure> {
+        // Some expire before they are decided, and leave a height open with nothing to put into it.
+        let validity = if !self.healed && self.dice.chance(2_500) { 1 + self.dice.below(2) } else { 1_000 };
         let body = Transaction {
             chain: self.chain,
             sender: CLIENT,
             nonce: self.dice.bytes16(),
-            valid_until: Height(self.top() + 1_000),
+            valid_until: Height(self.top() + validity),
             payload: Payload::Withdraw { source: Digest([1; 32]) },
         };
         let id = body.id();
