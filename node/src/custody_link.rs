@@ -3,6 +3,8 @@
 //! so a lost or slow child never holds up the node and never misses a block; everything else sent to it can be asked
 //! for again and is dropped when the queue is full. Must not know: what feeds, orders and reports mean beyond that.
 
+pub mod child;
+
 use crate::codec::{Decode, Encode, Writer};
 use crate::custody::protocol::{CustodyOrder, CustodyReport, FRAME_BYTES_MAX};
 use crate::state::Backing;

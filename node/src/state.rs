@@ -1,45 +1,17 @@
-//! What the ledger needs from whatever holds its committed state, and what one block changes.
-//! Invariant: a [`Batch`] is applied whole or not at all. Must not know: the storage engine, consensus, network.
+//! Scaffold of the ledger, replaced whole by the ledger's own file when that is merged: it admits everything that is
+//! signed and remembers heads and identities. Invariant: none of its own. Must not know: consensus, network, storage.
 
+mod backing;
 pub mod feed;
 pub mod keys;
+pub mod tree;
 
+pub use self::backing::{Backing, Batch, MemoryBacking};
 use self::feed::CustodyFeed;
 use crate::block::CertifiedBlock;
 use crate::crypto::Digest;
 use crate::transaction::{Height, TransactionId};
 use std::fmt;
-
-/// Committed state, as the ledger reads it.
-pub trait Backing: Send + Sync {
-    /// The value under `key`.
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
-    /// All pairs whose key starts with `prefix`, ascending by key.
-    fn scan(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)>;
-    /// A node of the state tree.
-    fn tree_node(&self, key: &[u8]) -> Option<Vec<u8>>;
-    /// The encoded [`CertifiedBlock`] at `height`.
-    fn block(&self, height: Height) -> Option<Vec<u8>>;
-    /// The encoded custody feed of the block at `height`.
-    fn feed(&self, height: Height) -> Option<Vec<u8>>;
-}
-
-/// Everything one block writes.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// The block's height.
-    pub height: Height,
-    /// The block, and why it is final.
-    pub block: CertifiedBlock,
-    /// Changed state, `None` for removal.
-    pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Changed nodes of the state tree, `None` for removal.
-    pub tree_nodes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// State root after the block.
-    pub state_root: Digest,
-    /// Encoded feed for the custodian.
-    pub feed: Vec<u8>,
-}
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +82,7 @@ impl<B: Backing> Ledger<B> {
             let block =
                 CertifiedBlock::from_bytes(&ledger.backing.block(height).expect("scaffold")).expect("scaffold").block;
             (ledger.height, ledger.last, ledger.time) = (height, block.digest(), block.header.time);
-            ledger.root = Digest::of("scaffold", &height.0.to_be_bytes());
+            ledger.root = tree::root(&ledger.backing, height);
         }
         ledger
     }
@@ -150,11 +122,13 @@ impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
     }
     fn execute(&self, block: &crate::block::Block, certificate: &crate::block::Certificate) -> Applied {
         let height = block.header.height;
-        let state_root = Digest::of("scaffold", &height.0.to_be_bytes());
-        let mut state = vec![(b"meta/head".to_vec(), Some(height.0.to_be_bytes().to_vec()))];
+        let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+            vec![(b"meta/head".to_vec(), Some(height.0.to_be_bytes().to_vec()))];
         for t in &block.transactions {
             state.push((keys::seen(t.body.id()), Some(vec![1])));
         }
+        let tree = tree::update(&self.backing, height, &state.iter().cloned().collect());
+        let state_root = tree.root;
         let feed = CustodyFeed {
             height,
             time: block.header.time,
@@ -170,7 +144,7 @@ impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
             height,
             block: CertifiedBlock { block: block.clone(), certificate: certificate.clone() },
             state,
-            tree_nodes: vec![],
+            tree_nodes: tree.entries,
             state_root,
             feed: feed.to_bytes(),
         };

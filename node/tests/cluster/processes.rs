@@ -129,9 +129,7 @@ impl Cluster {
 
     /// Waits until the node's gateway answers.
     pub(crate) fn wait_ready(&self, node: usize) {
-        wait_until("the gateway answers", Duration::from_secs(20), || {
-            get(self.gateways[node], "/v1/status").is_some()
-        });
+        wait_until("the gateway answers", Duration::from_secs(20), || get(self.gateways[node], "/v1/status").is_some());
     }
 
     /// Submits a transaction of 100 kB, if the node is there to take it.
