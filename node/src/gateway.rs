@@ -15,6 +15,7 @@
 
 mod answer;
 mod listener;
+mod requests;
 mod routes;
 
 use crate::crypto::{Digest, PublicKey};

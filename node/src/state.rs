@@ -4,21 +4,16 @@
 mod backing;
 pub mod feed;
 pub mod keys;
+mod requests;
 pub mod tree;
 
 pub use self::backing::{Backing, Batch, MemoryBacking};
+pub use self::requests::{Pending, RequestState, RequestStatus, TransactionOutcome};
 use self::feed::CustodyFeed;
 use crate::block::CertifiedBlock;
 use crate::crypto::Digest;
 use crate::transaction::{Height, TransactionId};
 use std::fmt;
-
-/// What became of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TransactionOutcome {
-    /// It took effect.
-    Done,
-}
 
 /// What executing a block gives.
 #[derive(Clone, Debug)]
@@ -125,7 +120,8 @@ impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
         let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> =
             vec![(b"meta/head".to_vec(), Some(height.0.to_be_bytes().to_vec()))];
         for t in &block.transactions {
-            state.push((keys::seen(t.body.id()), Some(vec![1])));
+            let seen = requests::Seen { height, outcome: TransactionOutcome::Done };
+            state.push((keys::seen(t.body.id()), Some(crate::codec::Encode::to_bytes(&seen))));
         }
         let tree = tree::update(&self.backing, height, &state.iter().cloned().collect());
         let state_root = tree.root;

@@ -2,6 +2,7 @@
 //! Must not know: how the core decides.
 
 use super::answer::Problem;
+use super::requests;
 use super::{BODY_BYTES_MAX, Gateway, REQUEST_TIMEOUT, Submission, WAIT_MAX};
 use crate::block::Header;
 use crate::codec::{Decode, Reader};
@@ -27,13 +28,13 @@ const KEY_BYTES_MAX: usize = 512;
 /// Most modules listed.
 const MODULES_MAX: usize = 4096;
 
-type Shared = State<Arc<Gateway>>;
+pub(super) type Shared = State<Arc<Gateway>>;
 
 pub(super) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/transactions", post(submit))
-        .route("/v1/transactions/{id}", get(transaction))
-        .route("/v1/requests/{id}", get(request))
+        .route("/v1/transactions/{id}", get(requests::transaction))
+        .route("/v1/requests/{id}", get(requests::request))
         .route("/v1/status", get(status))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/modules", get(modules))
@@ -84,7 +85,7 @@ async fn read_body(request: Request) -> Result<Vec<u8>, Problem> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wait {
+pub(super) struct Wait {
     /// Answer only once the height is above this.
     above: Option<u64>,
     /// Milliseconds to wait for news; what is known is answered after that.
@@ -92,14 +93,14 @@ struct Wait {
 }
 
 impl Wait {
-    fn time(&self) -> Duration {
+    pub(super) fn time(&self) -> Duration {
         Duration::from_millis(self.wait_ms.unwrap_or(0)).min(WAIT_MAX)
     }
 }
 
-type Waiting = Result<Query<Wait>, axum::extract::rejection::QueryRejection>;
+pub(super) type Waiting = Result<Query<Wait>, axum::extract::rejection::QueryRejection>;
 
-fn wait_of(query: Waiting) -> Result<Wait, Problem> {
+pub(super) fn wait_of(query: Waiting) -> Result<Wait, Problem> {
     query.map(|Query(wait)| wait).map_err(|e| Problem::malformed("查询参数有误", &e.body_text()))
 }
 
@@ -149,25 +150,17 @@ fn bytes_or_not_found(bytes: Option<Vec<u8>>) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
-fn id_of(text: &str) -> Result<TransactionId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<TransactionId, Problem> {
     unhex(text)
         .and_then(|bytes| bytes.try_into().ok())
         .map(|bytes| TransactionId(Digest(bytes)))
         .ok_or_else(|| Problem::malformed("编号须为64位十六进制", "an id must be 64 hexadecimal digits"))
 }
 
-async fn transaction(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = id_of(&id)?;
-    let (height, index) = gateway.store.find(id)?.ok_or_else(Problem::not_found)?;
-    Ok(Json(json!({ "id": id.to_string(), "height": height.0, "index": index })))
-}
-
-async fn request(State(_gateway): Shared, Path(id): Path<String>, query: Waiting) -> Result<Json<Value>, Problem> {
-    let (_, _) = (id_of(&id)?, wait_of(query)?);
-    Err(Problem::not_found())
-}
-
+/// Published modules, by the hash of their source.
 async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
     let entries = gateway.store.view()?.state_with_prefix(keys::MODULES, MODULES_MAX)?;
-    Ok(Json(json!({ "modules": entries.len() })))
+    let hashes =
+        entries.iter().map(|(key, _)| json!({ "source": hex(key.strip_prefix(keys::MODULES).unwrap_or(key)) }));
+    Ok(Json(hashes.collect()))
 }
