@@ -14,6 +14,7 @@ pub mod genesis;
 pub mod mempool;
 pub mod network;
 pub mod publication;
+pub mod receipt;
 pub mod replica;
 pub mod server;
 pub mod state;
