@@ -21,6 +21,7 @@ pub use self::admission::{BlockFault, CLOCK_AHEAD_MAX_MS, Refusal};
 pub use self::backing::{Backing, Batch, MemoryBacking};
 pub(crate) use self::overlay::Overlay;
 pub use self::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
+pub(crate) use self::requests::ResultSignatures;
 pub use self::requests::{DEFAULT_CLAUSE, Pending, RequestState, RequestStatus, TransactionOutcome};
 pub use self::tree::{ROOTS_RETAINED, StateProof};
 
@@ -99,7 +100,7 @@ impl<B: Backing> Ledger<B> {
     pub fn open(genesis: Genesis, backing: B) -> Self {
         let chain = genesis.chain_id();
         let origin = Head { height: Height(0), block: chain.0, time: genesis.time, sequence: 0 };
-        let head = backing.get(keys::HEAD).and_then(|bytes| Head::from_bytes(&bytes).ok()).unwrap_or(origin);
+        let head = head(&backing).unwrap_or(origin);
         let root = tree::root(&backing, head.height);
         let compilations = Compilations::default();
         let register = Register::load(&backing, &compilations);
@@ -202,15 +203,26 @@ impl<B: Backing> Ledger<B> {
         (self.backing.get(key), proof.unwrap_or_default())
     }
 
-    /// Proof that `key` already held its present value (or nothing) at `height`, one of the last [`ROOTS_RETAINED`].
-    /// `None` if it did not, or if the height is not retained.
+    /// As the free [`prove_at`].
     pub fn prove_at(&self, height: Height, key: &[u8]) -> Option<(Option<Vec<u8>>, StateProof)> {
-        let retained = height <= self.head.height && height.0.saturating_add(ROOTS_RETAINED) > self.head.height.0;
-        let root = retained.then(|| tree::root(&self.backing, height))?;
-        let proof = tree::prove(&self.backing, height, key)?;
-        let value = self.backing.get(key);
-        proof.verify(root, key, value.as_deref()).then_some((value, proof))
+        prove_at(&self.backing, height, key)
     }
+}
+
+/// Where the ledger in `backing` stands; `None` before the first block.
+pub fn head<B: Backing>(backing: &B) -> Option<Head> {
+    read(backing, keys::HEAD)
+}
+
+/// Proof that `key` already held its present value (or nothing) at `height`, one of the last [`ROOTS_RETAINED`], under the
+/// state root that the header of the next height names. `None` if it did not, or if the height is not retained.
+pub fn prove_at<B: Backing>(backing: &B, height: Height, key: &[u8]) -> Option<(Option<Vec<u8>>, StateProof)> {
+    let last = head(backing)?.height;
+    let retained = height <= last && height.0.saturating_add(ROOTS_RETAINED) > last.0;
+    let root = retained.then(|| tree::root(backing, height))?;
+    let proof = tree::prove(backing, height, key)?;
+    let value = backing.get(key);
+    proof.verify(root, key, value.as_deref()).then_some((value, proof))
 }
 
 /// A stored value, decoded. What the ledger itself wrote always decodes.
