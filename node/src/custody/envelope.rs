@@ -69,6 +69,8 @@ pub enum Use {
     Answer,
     /// Budget charges, to the custody key.
     Meter,
+    /// An audit copy, to the auditor.
+    Audit,
     /// A department's handle key in the genesis file, to the custody key.
     HandleKey,
 }
@@ -80,6 +82,7 @@ impl Use {
             Self::Arguments => b"guiju/1/seal/arguments",
             Self::Answer => b"guiju/1/seal/answer",
             Self::Meter => b"guiju/1/seal/meter",
+            Self::Audit => b"guiju/1/seal/audit",
             Self::HandleKey => b"guiju/1/seal/handle-key",
         }
     }
