@@ -1,8 +1,9 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod check;
 mod cli;
 mod diagnostics;
-mod layout;
-mod syntax;
 mod differential;
 mod evidence;
+mod layout;
+mod syntax;
 mod tidy;
