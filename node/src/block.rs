@@ -136,6 +136,25 @@ pub fn root_from_path(leaf: Digest, index: usize, count: usize, path: &[Digest])
     }
 }
 
+/// The audit path of leaf `index` with the side on which each digest stands (`true`: left of the path), so that index and
+/// count need not travel with it. `None` if there is no such leaf.
+pub fn sided_path(leaves: &[Digest], index: usize) -> Option<Vec<(bool, Digest)>> {
+    let path = audit_path(leaves, index)?;
+    let (mut index, mut count, mut sides) = (index, leaves.len(), Vec::with_capacity(path.len()));
+    while count > 1 {
+        let k = split(count);
+        sides.push(index >= k);
+        (index, count) = if index < k { (index, k) } else { (index - k, count - k) };
+    }
+    sides.reverse();
+    Some(sides.into_iter().zip(path).collect())
+}
+
+/// The root that `leaf` has by a path from [`sided_path`].
+pub fn root_from_sides(leaf: Digest, path: &[(bool, Digest)]) -> Digest {
+    path.iter().fold(leaf, |below, (left, beside)| if *left { node(*beside, below) } else { node(below, *beside) })
+}
+
 fn tree_root(leaves: &[Digest]) -> Digest {
     match leaves {
         [] => Digest::of("guiju/1/tree-empty", b""),

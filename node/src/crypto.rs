@@ -18,6 +18,16 @@ impl Digest {
         Self(blake3::derive_key(domain, bytes))
     }
 
+    /// Pseudo-random function of `bytes` under a secret `key` and `domain` (BLAKE3 keyed mode). The domain is written
+    /// with its length, so two domains never read the same bytes alike.
+    pub fn keyed(key: &[u8; 32], domain: &'static str, bytes: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        hasher.update(&(domain.len() as u64).to_be_bytes());
+        hasher.update(domain.as_bytes());
+        hasher.update(bytes);
+        Self(*hasher.finalize().as_bytes())
+    }
+
     /// Lower-case hexadecimal, 64 characters.
     pub fn hex(&self) -> String {
         hex(&self.0)

@@ -154,8 +154,14 @@ pub struct Request {
 }
 
 /// What custodians derived from a request: byte-identical on every honest custodian.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SealedResult {
+    /// Source hash of the module whose policy decided.
+    pub module: Digest,
+    /// Version of the policy that decided.
+    pub version: u32,
+    /// Date of the law applied, days since 1970-01-01.
+    pub as_of: i32,
     /// HPKE encapsulated key of the answer.
     pub answer_key: [u8; 32],
     /// The answer, padded to a fixed size, sealed to the asker.
@@ -164,6 +170,10 @@ pub struct SealedResult {
     pub writes: Vec<SealedRecord>,
     /// Budget charges, sealed to the custody key.
     pub meter: Vec<u8>,
+    /// HPKE encapsulated key of the audit copy.
+    pub audit_key: [u8; 32],
+    /// Inputs and outcomes, sealed to the auditor.
+    pub audit: Vec<u8>,
 }
 
 impl SealedResult {
@@ -479,19 +489,29 @@ impl Decode for Request {
 }
 impl Encode for SealedResult {
     fn encode(&self, out: &mut Writer) {
+        self.module.encode(out);
+        out.u32(self.version);
+        out.i64(i64::from(self.as_of));
         out.raw(&self.answer_key);
         out.bytes(&self.answer);
         out.list(&self.writes);
         out.bytes(&self.meter);
+        out.raw(&self.audit_key);
+        out.bytes(&self.audit);
     }
 }
 impl Decode for SealedResult {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
+            module: Digest::decode(input)?,
+            version: input.u32()?,
+            as_of: i32::try_from(input.i64()?).map_err(|_| DecodeError::Malformed)?,
             answer_key: input.array()?,
             answer: input.bytes(BODY_BYTES_MAX)?.to_vec(),
             writes: input.list(WRITES_MAX)?,
             meter: input.bytes(BODY_BYTES_MAX)?.to_vec(),
+            audit_key: input.array()?,
+            audit: input.bytes(BODY_BYTES_MAX)?.to_vec(),
         })
     }
 }

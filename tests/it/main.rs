@@ -5,5 +5,7 @@ mod diagnostics;
 mod differential;
 mod evidence;
 mod layout;
+mod replica;
+mod simulation;
 mod syntax;
 mod tidy;

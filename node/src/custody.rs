@@ -1,0 +1,11 @@
+//! Custody (解密中心): sealing for those who submit and ask, and the custodian that opens, evaluates and signs.
+//! Owns everything that ever sees plaintext of sealed records. Invariant: a record is opened only for a request that the
+//! ledger has ordered and permitted, and what leaves is a sealed answer or a sealed record, never plaintext.
+//! Must not know: consensus, network, the ledger's storage.
+
+pub mod answer;
+pub mod arguments;
+pub mod budget;
+pub mod envelope;
+pub mod handles;
+pub mod protocol;
