@@ -167,7 +167,7 @@ fn evidence(c: &mut Canon, e: &typed::Evidence) {
             Key::Each { list, filter, value, .. } => {
                 c.part("each");
                 c.part(&list.path);
-                c.option(filter.as_ref().map(typed::TypedExpr::canonical).as_deref());
+                c.option(filter.as_ref().map(|f| f.canonical()).as_deref());
                 c.part(&value.canonical());
             }
         }

@@ -239,9 +239,9 @@ pub enum Key {
         /// Most elements.
         max: u32,
         /// Which elements.
-        filter: Option<TypedExpr>,
+        filter: Option<Box<TypedExpr>>,
         /// The key.
-        value: TypedExpr,
+        value: Box<TypedExpr>,
     },
 }
 

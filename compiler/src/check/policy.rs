@@ -198,7 +198,7 @@ fn one_key(key: &ast::Key, wanted: &Type, values: &Values<'_>, report: &mut Repo
                 let typed = t.knowing(&known, |t| t.present(value, Some(wanted)))?;
                 Some((filter, typed))
             })?;
-            fits_key(&typed, wanted, typer.report).then_some(Key::Each { list: place.access, max, filter, value: typed })
+            fits_key(&typed, wanted, typer.report).then_some(Key::Each { list: place.access, max, filter: filter.map(Box::new), value: Box::new(typed) })
         }
     }
 }

@@ -135,7 +135,7 @@ fn group(
             typer.report.add(duplicate(name));
         }
         let field = &ty.fields[index];
-        match written(typer, value, &field.ty, field.optional, name.span) {
+        match written(typer, value, &field.ty, field.optional) {
             Some(w) => fields.push((index, w)),
             None => good = false,
         }
@@ -163,7 +163,7 @@ fn group(
     good.then_some(fields)
 }
 
-fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool, at: Span) -> Option<Written> {
+fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool) -> Option<Written> {
     match (value, ty) {
         (WriteValue::Expr(e), Type::Group(_) | Type::List { .. }) => typer.fail(Diagnostic::new(
             Code::BadWrite,
@@ -187,7 +187,7 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool,
             }
             let mut all = Vec::new();
             for item in items {
-                all.push(written(typer, item, element, false, at)?);
+                all.push(written(typer, item, element, false)?);
             }
             Some(Written::List(all))
         }
