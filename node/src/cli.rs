@@ -3,6 +3,7 @@
 //! Must not know: how anything is done.
 
 mod custodian;
+mod demo;
 mod run;
 
 use clap::{Parser, Subcommand};

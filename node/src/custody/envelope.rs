@@ -284,7 +284,7 @@ pub fn capsule_id(capsule: &[u8]) -> CapsuleId {
 }
 
 /// `plaintext` with its length before it and zeros after it, to a multiple of `class` bytes.
-pub(super) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
+pub(crate) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
     let length = u32::try_from(plaintext.len()).expect("callers bound plaintexts far below 4 GiB");
     let size = (plaintext.len() + 4).next_multiple_of(class);
     let mut padded = Zeroizing::new(Vec::with_capacity(size));
@@ -295,7 +295,7 @@ pub(super) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
 }
 
 /// Undoes [`pad`]; the zeros are checked, so that one plaintext has one padded form. Errors: `Malformed`.
-pub(super) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+pub(crate) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
     let (length, rest) = padded.split_first_chunk::<4>().ok_or(EnvelopeError::Malformed)?;
     let (plaintext, zeros) =
         rest.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or(EnvelopeError::Malformed)?;
