@@ -101,6 +101,9 @@ fn target() -> Result<OwnedTargetIsa, CodegenFault> {
     machine.finish(settings::Flags::new(flags)).map_err(|why| CodegenFault::Machine(why.to_string()))
 }
 
+/// A name that code calls, and where it lies.
+type Symbol = (&'static str, fn() -> *const u8);
+
 /// The functions of the calendar that code may call.
 #[derive(Clone, Copy)]
 struct Calendar {
@@ -111,7 +114,7 @@ struct Calendar {
 }
 
 impl Calendar {
-    const SYMBOLS: [(&'static str, fn() -> *const u8); 4] = [
+    const SYMBOLS: [Symbol; 4] = [
         ("guiju_add_months", || words::add_months as *const u8),
         ("guiju_add_days", || words::add_days as *const u8),
         ("guiju_years_until", || words::years_until as *const u8),
@@ -126,7 +129,12 @@ impl Calendar {
             let id = jit.declare_function(Self::SYMBOLS[index].0, Linkage::Import, &signature).map_err(failed)?;
             Ok(jit.declare_func_in_func(id, func))
         };
-        Ok(Self { add_months: declare(0, 2)?, add_days: declare(1, 2)?, years_until: declare(2, 2)?, month_of: declare(3, 1)? })
+        Ok(Self {
+            add_months: declare(0, 2)?,
+            add_days: declare(1, 2)?,
+            years_until: declare(2, 2)?,
+            month_of: declare(3, 1)?,
+        })
     }
 }
 
@@ -136,10 +144,7 @@ fn define(jit: &mut JITModule, program: &Program) -> Result<FuncId, CodegenFault
     if pointer != types::I64 {
         return Err(CodegenFault::Machine("pointers are not of 64 bits".to_owned()));
     }
-    let signature = Signature {
-        params: vec![AbiParam::new(types::I64); 3],
-        ..jit.make_signature()
-    };
+    let signature = Signature { params: vec![AbiParam::new(types::I64); 3], ..jit.make_signature() };
     let id = jit.declare_function("guiju_policy", Linkage::Export, &signature).map_err(failed)?;
     let mut context = jit.make_context();
     context.func.signature = signature;

@@ -29,7 +29,13 @@ pub fn run_expr(_program: &Program, expr: &Expr, frame: &[i64], prior: &[Scalar]
 
 /// Evaluates `value` for each element of `list` that passes `filter`, in order: the keys of records to look for. `None` if the
 /// list, or the filter for any element, is unknown; a value may itself be unknown.
-pub fn run_each(list: &ListPlace, var: LoopVar, filter: Option<&Expr>, value: &Expr, frame: &[i64]) -> Option<Vec<Scalar>> {
+pub fn run_each(
+    list: &ListPlace,
+    var: LoopVar,
+    filter: Option<&Expr>,
+    value: &Expr,
+    frame: &[i64],
+) -> Option<Vec<Scalar>> {
     let mut machine = Machine { frame, steps: Vec::new(), elements: Vec::new() };
     let mut values = Vec::new();
     for element in machine.list(list)? {
@@ -156,7 +162,9 @@ impl Machine<'_> {
         if truths.contains(&Truth::NotKnown) {
             return Scalar::UNKNOWN;
         }
-        let Some(mut words) = values.into_iter().map(Scalar::get).collect::<Option<Vec<i64>>>() else { return Scalar::UNKNOWN };
+        let Some(mut words) = values.into_iter().map(Scalar::get).collect::<Option<Vec<i64>>>() else {
+            return Scalar::UNKNOWN;
+        };
         let best = match fold {
             Fold::CountDistinct => {
                 words.sort_unstable();

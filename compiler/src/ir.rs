@@ -228,7 +228,9 @@ impl Expr {
                 Binary::AddMonths | Binary::AddDays => Kind::Date,
                 Binary::Multiply | Binary::YearsUntil => Kind::Integer,
                 // Only a month and a number of months give a month; any other sum or difference is a number.
-                Binary::Add | Binary::Subtract if left.kind() == Kind::Month && right.kind() == Kind::Integer => Kind::Month,
+                Binary::Add | Binary::Subtract if left.kind() == Kind::Month && right.kind() == Kind::Integer => {
+                    Kind::Month
+                }
                 Binary::Add | Binary::Subtract => Kind::Integer,
             },
             Self::Fold { fold, value, .. } => match (fold, value) {

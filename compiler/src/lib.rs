@@ -3,6 +3,7 @@ pub mod ast;
 pub mod codegen;
 pub mod diagnostics;
 pub mod explain;
+pub mod format;
 pub mod hash;
 pub mod interpret;
 pub mod ir;

@@ -76,7 +76,8 @@ pub fn half_width(character: char) -> Option<char> {
     }
 }
 
-fn is_radical(character: char) -> bool {
+/// Whether the character is a radical's symbol, which looks like an ideograph and is none.
+pub(crate) fn is_radical(character: char) -> bool {
     matches!(character, '\u{2E80}'..='\u{2FDF}')
 }
 
@@ -130,8 +131,34 @@ pub fn confusable<'a>(scope: impl IntoIterator<Item = &'a Name>) -> Vec<Diagnost
     found
 }
 
-/// Operators that people write without a space, longest first.
-const GLUE: &[&str] = &["不超过", "超过", "不满", "或缺", "属于", "存在", "否则", "且", "或", "非", "满", "则", "当"];
+/// Keywords that people write without a space, longest first. `非` is left out: it starts many honest names.
+const GLUE: &[(&str, Sides)] = &[
+    ("不超过", Sides::Compares),
+    ("超过", Sides::Compares),
+    ("不满", Sides::Compares),
+    ("或缺", Sides::Both),
+    ("属于", Sides::Both),
+    ("否则", Sides::Both),
+    ("存在", Sides::Left),
+    ("且", Sides::Either),
+    ("或", Sides::Either),
+    ("满", Sides::Compares),
+    ("则", Sides::Both),
+    ("当", Sides::Both),
+];
+
+/// What must be known around a keyword for it to count as glued.
+#[derive(Clone, Copy)]
+enum Sides {
+    /// Text on both sides, one of them known.
+    Either,
+    /// Both sides known.
+    Both,
+    /// The left side known, the right side known or empty.
+    Left,
+    /// Both sides known; or a number on the right with the left side known or empty.
+    Compares,
+}
 
 /// A keyword operator found inside what was written as one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,18 +187,21 @@ impl Glued<'_> {
     }
 }
 
-/// Whether `word` is probably a keyword stuck to names. `known` answers whether a part is a name or keyword by itself;
-/// `且` and `或` need one known side, other keywords need both (an empty side or a number is known).
+/// Whether `word` is probably a keyword stuck to names. `known` answers whether a part is a name by itself. Only for
+/// words that no one declared: `或有负债` is a fine name.
 pub fn glued<'a>(word: &'a str, known: impl Fn(&str) -> bool) -> Option<Glued<'a>> {
-    let plain = |part: &str| part.is_empty() || part.bytes().all(|byte| byte.is_ascii_digit()) || known(part);
-    for keyword in GLUE {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    for (keyword, sides) in GLUE {
         for (at, _) in word.match_indices(keyword) {
             let (left, right) = (&word[..at], &word[at + keyword.len()..]);
-            let joins = matches!(*keyword, "且" | "或");
-            let hit = if joins {
-                !left.is_empty() && !right.is_empty() && (known(left) || known(right))
-            } else {
-                (!left.is_empty() || !right.is_empty()) && plain(left) && plain(right)
+            let hit = match sides {
+                Sides::Either => !left.is_empty() && !right.is_empty() && (known(left) || known(right)),
+                Sides::Both => known(left) && known(right),
+                Sides::Left => known(left) && (right.is_empty() || known(right)),
+                Sides::Compares => {
+                    (known(left) && (known(right) || right.is_empty()))
+                        || (number(right) && (left.is_empty() || known(left)))
+                }
             };
             if hit {
                 return Some(Glued { left, keyword, right });

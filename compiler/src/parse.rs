@@ -15,11 +15,15 @@ mod scan;
 use crate::ast::{Language, Module};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{FileId, SOURCE_BYTES_MAX, SourceFile, Span};
-use grammar::{Grammar, Rule};
+pub(crate) use expression::AS_OF_NAME;
+use grammar::Grammar;
+pub(crate) use grammar::Rule;
 use item::Top;
+pub(crate) use keyword::spelling;
 use node::Builder;
 use pest::Parser;
 use scan::{Chunk, Scan};
+use std::collections::BTreeSet;
 
 mod grammar {
     //! What pest derives from `grammar.pest`: a rule for each of its lines.
@@ -36,6 +40,13 @@ const DIAGNOSTICS_MAX: usize = 64;
 /// or is refused as a whole. A source is well formed when no diagnostic is an error.
 pub fn parse(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnostic>) {
     let (module, mut diagnostics) = parse_all(file, source);
+    // A word or character that is wrong in itself explains the syntax error that it causes.
+    let explained: BTreeSet<u32> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code != Code::Syntax)
+        .map(|diagnostic| diagnostic.primary.start)
+        .collect();
+    diagnostics.retain(|diagnostic| diagnostic.code != Code::Syntax || !explained.contains(&diagnostic.primary.start));
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.start, diagnostic.primary.end, diagnostic.code));
     diagnostics.dedup();
     diagnostics.truncate(DIAGNOSTICS_MAX);
@@ -48,8 +59,8 @@ fn parse_all(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnost
         let fault = Diagnostic::new(
             Code::TooLong,
             Span { file, start: 0, end: 0 },
-            format!("文件有 {length} 字节, 超过上限 {SOURCE_BYTES_MAX} 字节"),
-            format!("the file has {length} bytes, more than the limit of {SOURCE_BYTES_MAX} bytes"),
+            format!("文件超过上限 {SOURCE_BYTES_MAX} 字节"),
+            format!("the file is longer than the limit of {SOURCE_BYTES_MAX} bytes"),
         )
         .help("把文件按主题拆成几个模块, 用 `引用` 连接", "split the file into modules and connect them with `import`");
         return (None, vec![fault]);

@@ -144,7 +144,9 @@ fn read_value(ty: &Type, input: &mut Input<'_>) -> Result<Value, CanonicalFault>
         },
         Type::Integer { .. } | Type::Money { .. } => Value::Integer(i64::from_be_bytes(input.take()?)),
         Type::Date => Value::Date(Date::from_days(i64::from(i32::from_be_bytes(input.take()?))).ok_or(malformed)?),
-        Type::Month => Value::Month(YearMonth::from_index(i64::from(i32::from_be_bytes(input.take()?))).ok_or(malformed)?),
+        Type::Month => {
+            Value::Month(YearMonth::from_index(i64::from(i32::from_be_bytes(input.take()?))).ok_or(malformed)?)
+        }
         Type::Text { .. } | Type::Identifier(_) => {
             let length = u32::from_be_bytes(input.take()?) as usize;
             let text = std::str::from_utf8(input.bytes(length)?).map_err(|_| malformed)?;

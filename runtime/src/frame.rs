@@ -46,7 +46,10 @@ pub struct LayoutFault {
 impl fmt::Display for LayoutFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { root } = self;
-        write!(f, "`{root}` 使帧超过 {FRAME_WORDS_MAX} 字，请减小列表上限 (`{root}` takes the frame over {FRAME_WORDS_MAX} words: lower the bounds of its lists)")
+        write!(
+            f,
+            "`{root}` 使帧超过 {FRAME_WORDS_MAX} 字，请减小列表上限 (`{root}` takes the frame over {FRAME_WORDS_MAX} words: lower the bounds of its lists)"
+        )
     }
 }
 
@@ -194,7 +197,13 @@ impl Frame {
     }
 
     /// Puts `fact` into root `root`, replacing what was there.
-    pub fn put(&mut self, layout: &Layout, root: usize, fact: &Fact, interner: &mut Interner) -> Result<(), FrameFault> {
+    pub fn put(
+        &mut self,
+        layout: &Layout,
+        root: usize,
+        fact: &Fact,
+        interner: &mut Interner,
+    ) -> Result<(), FrameFault> {
         let Some(at) = layout.roots.get(root) else { return Err(FrameFault::NoSuchRoot(root)) };
         if self.words.len() != layout.words as usize {
             return Err(FrameFault::OtherLayout);

@@ -67,10 +67,14 @@ impl IdentifierFault {
     pub fn en(&self) -> String {
         match self {
             Self::Length { kind, found } => format!("{} has the wrong length: {found} characters", name_en(*kind)),
-            Self::Character { kind, position } => format!("character {position} of {} may not stand there", name_en(*kind)),
+            Self::Character { kind, position } => {
+                format!("character {position} of {} may not stand there", name_en(*kind))
+            }
             Self::Part { kind, en, .. } => format!("the {en} of {} is not of its form", name_en(*kind)),
             Self::BirthDate => "the birth date inside the citizen's number is no real date".to_owned(),
-            Self::CheckCharacter { kind } => format!("the check character of {} does not agree: look for a slip", name_en(*kind)),
+            Self::CheckCharacter { kind } => {
+                format!("the check character of {} does not agree: look for a slip", name_en(*kind))
+            }
         }
     }
 }
@@ -182,7 +186,11 @@ fn certificate(text: &str) -> Result<(), IdentifierFault> {
         return Err(part("校验位", "check character"));
     }
     let body = [type_code, issuer, serial, version].concat();
-    if mod_37_36(body.as_bytes()) == check.as_bytes()[0] { Ok(()) } else { Err(IdentifierFault::CheckCharacter { kind }) }
+    if mod_37_36(body.as_bytes()) == check.as_bytes()[0] {
+        Ok(())
+    } else {
+        Err(IdentifierFault::CheckCharacter { kind })
+    }
 }
 
 /// The check character of ISO 7064 MOD 37,36 over digits and upper-case letters.

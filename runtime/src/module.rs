@@ -32,7 +32,11 @@ pub struct FrameMismatch {
 
 impl fmt::Display for FrameMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "帧有 {} 字，策略要 {} 字 (the frame has {} words, the policy reads {})", self.found, self.wanted, self.found, self.wanted)
+        write!(
+            f,
+            "帧有 {} 字，策略要 {} 字 (the frame has {} words, the policy reads {})",
+            self.found, self.wanted, self.found, self.wanted
+        )
     }
 }
 

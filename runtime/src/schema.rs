@@ -211,7 +211,11 @@ fn value_fits(ty: &Type, value: &Value, path: &mut Path) -> Result<(), Misfit> {
         (Type::Text { max }, Value::Text(text)) => text_fits(*max, text),
         (Type::Identifier(kind), Value::Text(text)) => identifier_fits(*kind, text),
         (Type::Enum(of), Value::Enum(index)) => {
-            if usize::from(*index) < of.variants.len() { Ok(()) } else { Err(Reason::Variant) }
+            if usize::from(*index) < of.variants.len() {
+                Ok(())
+            } else {
+                Err(Reason::Variant)
+            }
         }
         (Type::Group(group), Value::Group(facts)) => return group_fits(group, facts, path),
         (Type::List { element, max }, Value::List(values)) => {

@@ -1,4 +1,11 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod check;
+mod cli;
+mod diagnostics;
+mod differential;
+mod evidence;
+mod layout;
 mod replica;
 mod simulation;
+mod syntax;
 mod tidy;

@@ -1,2 +1,4 @@
-//! .
-fn main() {}
+//! The program `guiju`.
+fn main() -> std::process::ExitCode {
+    guiju_cli::main()
+}

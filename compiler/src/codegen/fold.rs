@@ -5,7 +5,9 @@ use super::cell::{Cell, Flag, Flags};
 use super::lower::{Lowering, WORD};
 use crate::ir::{Expr, Fold, Kind, ListPlace, LoopVar};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_codegen::ir::{
+    BlockArg, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Value, types,
+};
 use std::iter;
 
 /// What a loop carries from round to round.
@@ -100,7 +102,14 @@ impl Lowering<'_, '_> {
     }
 
     /// One round: what is carried on, and whether anything in it may be not known.
-    fn round(&mut self, fold: Fold, filter: Option<&Expr>, value: Option<&Expr>, carried: Carried, buffer: Option<StackSlot>) -> (Carried, bool) {
+    fn round(
+        &mut self,
+        fold: Fold,
+        filter: Option<&Expr>,
+        value: Option<&Expr>,
+        carried: Carried,
+        buffer: Option<StackSlot>,
+    ) -> (Carried, bool) {
         let filter = filter.map(|f| self.expr(f));
         let passes = filter.map_or(Flag::Always, |f| self.builder.known_true(f));
         let mut lost = filter.map_or(Flag::Never, |f| f.lost);
@@ -133,12 +142,24 @@ impl Lowering<'_, '_> {
     }
 
     /// Takes a passing element's value in. Where the value is not known its word is anything, and the result is lost anyway.
-    fn take(&mut self, fold: Fold, carried: Carried, passes: Flag, word: Value, kind: Kind, buffer: Option<StackSlot>) -> Carried {
+    fn take(
+        &mut self,
+        fold: Fold,
+        carried: Carried,
+        passes: Flag,
+        word: Value,
+        kind: Kind,
+        buffer: Option<StackSlot>,
+    ) -> Carried {
         let mut next = carried;
         let b = &mut *self.builder;
         match fold {
             Fold::Max | Fold::Min => {
-                let best = if fold == Fold::Max { b.ins().smax(carried.so_far, word) } else { b.ins().smin(carried.so_far, word) };
+                let best = if fold == Fold::Max {
+                    b.ins().smax(carried.so_far, word)
+                } else {
+                    b.ins().smin(carried.so_far, word)
+                };
                 next.so_far = b.word_if(passes, best, carried.so_far);
                 let found = b.or(Flag::When(carried.found), passes);
                 next.found = b.byte(found);

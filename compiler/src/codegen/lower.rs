@@ -4,10 +4,11 @@
 
 use super::Calendar;
 use super::cell::{Cell, Flag, Flags};
-use crate::ir::{Base, Binary, Expr, Kind, Place, Program, Step, WordAt};
+use crate::ir::{Base, Binary, Expr, Kind, Place, Program, Step, StepId, WordAt};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::FunctionBuilder;
+use std::collections::BTreeMap;
 
 /// Bytes of a word of the frame.
 pub(super) const WORD: i64 = 8;
@@ -28,22 +29,27 @@ pub(super) fn program(builder: &mut FunctionBuilder<'_>, calendar: Calendar, pro
         // `define` gave the function three parameters; without them there is nothing to write either.
         _ => return,
     };
-    let mut lowering = Lowering { builder, calendar, frame, elements: Vec::new(), steps: Vec::with_capacity(program.steps.len()) };
+    let mut lowering =
+        Lowering { builder, calendar, frame, elements: Vec::new(), steps: Vec::with_capacity(program.steps.len()) };
     let mut recorded = vec![false; program.trace_points as usize];
-    for step in &program.steps {
+    // Outputs leave as soon as they are there: a thousand words kept to the end would make register allocation quadratic.
+    let mut leaving: BTreeMap<StepId, Vec<i32>> = BTreeMap::new();
+    for (i, id) in (0i32..).zip(&program.outputs) {
+        leaving.entry(*id).or_default().push(i);
+    }
+    for (id, step) in (0u32..).map(StepId).zip(&program.steps) {
         let cell = lowering.expr(&step.expr);
         if let Some(point) = step.trace {
             lowering.record(trace, point.0, Some(cell));
             recorded[point.0 as usize] = true;
         }
+        for i in leaving.get(&id).into_iter().flatten() {
+            lowering.output(outputs, *i, step, cell);
+        }
         lowering.steps.push(cell);
     }
     for (point, _) in (0u32..).zip(&recorded).filter(|(_, recorded)| !**recorded) {
         lowering.record(trace, point, None);
-    }
-    for (i, id) in (0i32..).zip(&program.outputs) {
-        let (step, cell) = (&program.steps[id.0 as usize], lowering.steps[id.0 as usize]);
-        lowering.output(outputs, i, step, cell);
     }
     lowering.builder.ins().return_(&[]);
 }

@@ -37,8 +37,6 @@ codes! {
     TooLong = "E0105",
     /// A text without its closing quote, or with an unknown escape.
     BadText = "E0106",
-    /// A character that has no meaning here.
-    BadCharacter = "E0107",
     /// A number too large for its place.
     BadNumber = "E0108",
     /// Comparisons in a row without parentheses.
@@ -57,6 +55,8 @@ codes! {
     ReservedName = "E0115",
     /// A bracket without its partner.
     Unbalanced = "E0116",
+    /// The formatter would have changed a meaning and refused.
+    FormatterFault = "E0117",
     /// A name or text that is not in Unicode normal form C.
     NotNormal = "E0201",
     /// A character that a name may not have.

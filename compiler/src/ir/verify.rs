@@ -8,6 +8,8 @@ use std::fmt;
 
 /// Most expression nodes of a program.
 pub const NODES_MAX: u64 = 100_000;
+/// Most folds of a program: each is a loop of native code, and register allocation takes time by loops times live words.
+pub const FOLDS_MAX: u32 = 1_000;
 /// Deepest nesting of an expression.
 pub const DEPTH_MAX: u32 = 200;
 /// Most units of work of one run: a node visited, an element tried, two values compared.
@@ -31,6 +33,8 @@ pub struct VerifyFault {
 pub enum VerifyReason {
     /// More than [`NODES_MAX`] nodes.
     TooManyNodes,
+    /// More than [`FOLDS_MAX`] folds.
+    TooManyFolds,
     /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
     /// Dearer than [`COST_MAX`].
@@ -75,17 +79,22 @@ impl fmt::Display for VerifyFault {
         }
         match &self.reason {
             VerifyReason::TooManyNodes => write!(f, "more than {NODES_MAX} nodes"),
+            VerifyReason::TooManyFolds => write!(f, "more than {FOLDS_MAX} folds"),
             VerifyReason::TooDeep => write!(f, "expressions nested deeper than {DEPTH_MAX}"),
             VerifyReason::TooCostly => write!(f, "worst case over {COST_MAX} units of work"),
             VerifyReason::FrameTooLarge => write!(f, "frame over {FRAME_WORDS_MAX} words"),
-            VerifyReason::DistinctTooLarge => write!(f, "lists to count distinct values of hold over {DISTINCT_WORDS_MAX} elements"),
+            VerifyReason::DistinctTooLarge => {
+                write!(f, "lists to count distinct values of hold over {DISTINCT_WORDS_MAX} elements")
+            }
             VerifyReason::StepNotEarlier(step) => write!(f, "s{} is not an earlier step", step.0),
             VerifyReason::KindOfStep { said, found } => write!(f, "said to be {said}, is {found}"),
             VerifyReason::KindOfOperand(kind) => write!(f, "an operand is {kind}, which its operator does not take"),
             VerifyReason::OutOfPlace(at) => write!(f, "{at} lies outside"),
             VerifyReason::ListOutOfPlace => f.write_str("a list lies outside what holds it"),
             VerifyReason::Unbound(var) => write!(f, "v{} is not bound here", var.0),
-            VerifyReason::FoldDepth(var) => write!(f, "v{} is not the depth of its fold, or the fold is too deep", var.0),
+            VerifyReason::FoldDepth(var) => {
+                write!(f, "v{} is not the depth of its fold, or the fold is too deep", var.0)
+            }
             VerifyReason::FoldParts => f.write_str("a fold has a part too many or too few"),
             VerifyReason::Constant => f.write_str("a constant is none of its kind"),
             VerifyReason::EqualLiterals => f.write_str("two literals are equal"),
@@ -116,10 +125,10 @@ pub fn verify(program: &Program) -> Result<(), VerifyFault> {
         if found != step.kind {
             return Err(at(VerifyReason::KindOfStep { said: step.kind, found }));
         }
-        if let Some(trace) = step.trace {
-            if trace.0 >= program.trace_points || found != Kind::Boolean || !traced.insert(trace) {
-                return Err(at(VerifyReason::Trace));
-            }
+        if let Some(trace) = step.trace
+            && (trace.0 >= program.trace_points || found != Kind::Boolean || !traced.insert(trace))
+        {
+            return Err(at(VerifyReason::Trace));
         }
     }
     if u64::from(program.trace_points) > NODES_MAX || program.outputs.len() as u64 > NODES_MAX {
@@ -139,7 +148,13 @@ pub fn verify_alone(program: &Program, expr: &Expr) -> Result<Kind, VerifyFault>
 }
 
 /// Checks `value` of the elements of `list` that pass `filter`, outside the program's steps, and gives the value's kind.
-pub fn verify_each(program: &Program, list: &ListPlace, var: LoopVar, filter: Option<&Expr>, value: &Expr) -> Result<Kind, VerifyFault> {
+pub fn verify_each(
+    program: &Program,
+    list: &ListPlace,
+    var: LoopVar,
+    filter: Option<&Expr>,
+    value: &Expr,
+) -> Result<Kind, VerifyFault> {
     let mut verifier = Verifier::new(program);
     let mut check = || {
         verifier.list(list)?;
@@ -177,6 +192,7 @@ struct Verifier<'a> {
     /// Strides of the lists of enclosing folds, outermost first.
     strides: Vec<u32>,
     nodes: u64,
+    folds: u32,
     cost: u64,
     distinct: u64,
 }
@@ -185,7 +201,7 @@ const ORDERED: &[Kind] = &[Kind::Integer, Kind::Date, Kind::Month];
 
 impl<'a> Verifier<'a> {
     fn new(program: &'a Program) -> Self {
-        Self { program, earlier: 0, strides: Vec::new(), nodes: 0, cost: 0, distinct: 0 }
+        Self { program, earlier: 0, strides: Vec::new(), nodes: 0, folds: 0, cost: 0, distinct: 0 }
     }
 
     fn expr(&mut self, expr: &Expr, depth: u32) -> Result<Checked, VerifyReason> {
@@ -221,7 +237,8 @@ impl<'a> Verifier<'a> {
                 Checked { kind: *kind, cost: place.states.len() as u64 }
             }
             Expr::Step(kind, id) => {
-                let step = self.program.steps[..self.earlier].get(id.0 as usize).ok_or(VerifyReason::StepNotEarlier(*id))?;
+                let step =
+                    self.program.steps[..self.earlier].get(id.0 as usize).ok_or(VerifyReason::StepNotEarlier(*id))?;
                 if step.kind != *kind {
                     return Err(VerifyReason::KindOfOperand(step.kind));
                 }
@@ -260,8 +277,19 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    fn fold(&mut self, fold: Fold, list: &ListPlace, var: LoopVar, parts: [Option<&Expr>; 3], depth: u32) -> Result<Checked, VerifyReason> {
+    fn fold(
+        &mut self,
+        fold: Fold,
+        list: &ListPlace,
+        var: LoopVar,
+        parts: [Option<&Expr>; 3],
+        depth: u32,
+    ) -> Result<Checked, VerifyReason> {
         let [filter, value, empty] = parts;
+        self.folds += 1;
+        if self.folds > FOLDS_MAX {
+            return Err(VerifyReason::TooManyFolds);
+        }
         let wants_value = !matches!(fold, Fold::Exists | Fold::All | Fold::Count);
         if value.is_some() != wants_value || empty.is_some() != matches!(fold, Fold::Max | Fold::Min) {
             return Err(VerifyReason::FoldParts);
@@ -284,7 +312,9 @@ impl<'a> Verifier<'a> {
             each = each.saturating_add(checked.cost);
             match fold {
                 Fold::Sum if checked.kind != Kind::Integer => return Err(VerifyReason::KindOfOperand(checked.kind)),
-                Fold::Max | Fold::Min if !ORDERED.contains(&checked.kind) => return Err(VerifyReason::KindOfOperand(checked.kind)),
+                Fold::Max | Fold::Min if !ORDERED.contains(&checked.kind) => {
+                    return Err(VerifyReason::KindOfOperand(checked.kind));
+                }
                 Fold::Max | Fold::Min => kind = checked.kind,
                 _ => {}
             }
@@ -342,7 +372,11 @@ impl<'a> Verifier<'a> {
         self.states(&list.states)?;
         self.word(list.length)?;
         let end = u64::from(list.first.offset) + u64::from(list.stride) * u64::from(list.max);
-        if list.stride > 0 && end <= u64::from(self.span(list.first.base)?) { Ok(()) } else { Err(VerifyReason::ListOutOfPlace) }
+        if list.stride > 0 && end <= u64::from(self.span(list.first.base)?) {
+            Ok(())
+        } else {
+            Err(VerifyReason::ListOutOfPlace)
+        }
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
 ];
 
 /// The spelling of a keyword rule in `language`; `None` for rules that are no keywords.
-pub(super) fn spelling(rule: Rule, language: Language) -> Option<&'static str> {
+pub(crate) fn spelling(rule: Rule, language: Language) -> Option<&'static str> {
     let (_, zh, en) = KEYWORDS.iter().find(|(keyword, _, _)| *keyword == rule)?;
     Some(match language {
         Language::Zh => zh,
@@ -187,6 +187,11 @@ pub(super) fn opens_item(word: &str) -> bool {
 /// Whether `word` opens a clause.
 pub(super) fn opens_clause(word: &str) -> bool {
     is_one_of(word, CLAUSE_WORDS)
+}
+
+/// Whether the name after `word` is declared there.
+pub(super) fn declares(word: &str) -> bool {
+    opens_item(word) || opens_clause(word)
 }
 
 /// Whether `word` makes what follows nest.

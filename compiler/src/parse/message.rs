@@ -5,6 +5,7 @@ use super::node::Builder;
 use super::{Rule, keyword};
 use crate::ast::Language;
 use crate::diagnostics::{Code, Diagnostic, Text};
+use crate::names;
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 /// Most alternatives named in a message.
@@ -27,6 +28,9 @@ pub(super) fn syntax(builder: &Builder, text: &str, error: &Error<Rule>) -> Diag
     } else {
         builder.span_of(at, at + found.len())
     };
+    if let Some(fault) = found.chars().next().filter(|first| names::is_radical(*first)).and(names::check(found, span)) {
+        return fault;
+    }
     let wants_name = positives.iter().any(|rule| matches!(rule, Rule::name | Rule::names | Rule::path | Rule::owners));
     if wants_name && keyword::is_reserved(found) && !continues(positives) {
         return Diagnostic::new(
@@ -53,7 +57,7 @@ pub(super) fn syntax(builder: &Builder, text: &str, error: &Error<Rule>) -> Diag
             format!("expected {en}, found `{found}`"),
         )
     };
-    diagnostic.help = hint(&text[at..]);
+    diagnostic.help = hint(&text[..at], &text[at..]);
     diagnostic
 }
 
@@ -73,9 +77,9 @@ fn continues(positives: &[Rule]) -> bool {
 }
 
 /// What to write instead of a habit from elsewhere.
-fn hint(rest: &str) -> Option<Text> {
+fn hint(before: &str, rest: &str) -> Option<Text> {
     let (zh, en) = match rest {
-        rest if rest.starts_with("==") => ("相等写作 `=`", "equality is written `=`"),
+        rest if rest.starts_with('=') && before.ends_with('=') => ("相等写作一个 `=`", "equality is written with one `=`"),
         rest if rest.starts_with("&&") => ("写作 `且`", "write `and`"),
         rest if rest.starts_with("||") => ("写作 `或`", "write `or`"),
         rest if rest.starts_with('!') => ("否定写作 `非`", "negation is written `not`"),
@@ -96,7 +100,12 @@ fn hint(rest: &str) -> Option<Text> {
 /// The alternatives, without repetition, in both languages.
 fn expected(positives: &[Rule], language: Language) -> (String, String) {
     let mut names: Vec<(String, String)> = Vec::new();
-    for rule in positives {
+    // Where an expression may start, its many beginnings say no more than that.
+    let operands = positives.iter().any(|rule| matches!(rule, Rule::k_if | Rule::paren | Rule::expr));
+    let starts = |rule: &Rule| {
+        matches!(rule, Rule::unsigned | Rule::integer | Rule::text | Rule::date | Rule::month | Rule::name | Rule::l_paren)
+    };
+    for rule in positives.iter().filter(|rule| !(operands && starts(rule))) {
         let name = describe(*rule, language);
         if !names.contains(&name) {
             names.push(name);
@@ -124,7 +133,7 @@ fn join(parts: &[String], between: &str, last: &str) -> String {
 /// What a rule is called. Keywords are shown as the file would write them.
 fn describe(rule: Rule, language: Language) -> (String, String) {
     let both = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
-    let mark = |text: &str| (format!(" `{text}` "), format!("`{text}`"));
+    let mark = |text: &str| (format!("`{text}`"), format!("`{text}`"));
     if is_operator(rule) {
         return both("运算符", "an operator");
     }
@@ -162,7 +171,16 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::table
         | Rule::outcome
         | Rule::release
-        | Rule::write => both("条文(如 `定义`)", "a clause (such as `define`)"),
+        | Rule::write
+        | Rule::k_base
+        | Rule::k_input
+        | Rule::k_evidence
+        | Rule::k_define
+        | Rule::k_rule
+        | Rule::k_table
+        | Rule::k_outcome
+        | Rule::k_release
+        | Rule::k_write => both("条文(如 `定义`)", "a clause (such as `define`)"),
         Rule::language
         | Rule::module
         | Rule::import
@@ -173,7 +191,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::policy
         | Rule::sharing
         | Rule::test => both("顶层条目(如 `策略`)", "an item (such as `policy`)"),
-        Rule::language_word => both(" `zh` 或 `en` ", "`zh` or `en`"),
+        Rule::language_word => both("`zh` 或 `en`", "`zh` or `en`"),
         Rule::exception => both("例外", "an exception"),
         Rule::citation | Rule::at => both("依据(如 `@通知 第一条`)", "a citation (such as `@notice art.1`)"),
         Rule::article | Rule::cited => both("条款号", "an article"),
@@ -278,6 +296,17 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::key
             | Rule::write_value
             | Rule::fact_value
+            | Rule::k_if
+            | Rule::k_exists
+            | Rule::k_every
+            | Rule::k_count
+            | Rule::k_sum
+            | Rule::k_largest
+            | Rule::k_smallest
+            | Rule::k_age_on
+            | Rule::k_month_of
+            | Rule::k_months_between
+            | Rule::k_days_between
             | Rule::k_not
             | Rule::k_true
             | Rule::k_false

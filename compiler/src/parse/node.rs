@@ -37,8 +37,12 @@ impl Builder {
 
     /// The node's place in the file.
     pub(super) fn span(&self, node: &Node) -> Span {
-        let span = node.as_span();
-        self.span_of(span.start(), span.end())
+        // Pest skips blanks and comments before an optional part that then is not there: the last token ends the node.
+        let mut last = node.clone();
+        while let Some(inner) = last.clone().into_inner().next_back() {
+            last = inner;
+        }
+        self.span_of(node.as_span().start(), last.as_span().end())
     }
 
     /// Bytes of the text given to pest, as a place in the file.

@@ -55,6 +55,8 @@ pub(super) fn scan(file: FileId, text: &str) -> Scan {
         open: Vec::new(),
         prefix_run: 0,
         words: BTreeMap::new(),
+        declared: BTreeSet::new(),
+        last_word: None,
         last_mark: None,
         scan: Scan { chunks: Vec::new(), comments: Vec::new(), diagnostics: Vec::new(), refused: false },
     };
@@ -81,8 +83,12 @@ struct Scanner<'a> {
     open: Vec<(char, usize)>,
     /// `非` in a row.
     prefix_run: usize,
-    /// Where each different word first stands, and whether it was seen more than once.
+    /// Where each different word first stands.
     words: BTreeMap<&'a str, usize>,
+    /// Words that the file declares as names.
+    declared: BTreeSet<&'a str>,
+    /// The word before the current token, if that was one.
+    last_word: Option<&'a str>,
     /// The mark before the current token, to know an article after `@name`.
     last_mark: Option<char>,
     scan: Scan,
@@ -241,6 +247,7 @@ impl<'a> Scanner<'a> {
             self.prefix_run = 0;
         }
         self.last_mark = if let Token::Mark(mark) = token { Some(mark) } else { None };
+        self.last_word = if token == Token::Word { Some(word) } else { None };
     }
 
     /// Skips the article after `@source`: it may hold any marks, which are not brackets of the source.
@@ -260,6 +267,11 @@ impl<'a> Scanner<'a> {
 
     fn word(&mut self, word: &'a str, start: usize) {
         self.words.entry(word).or_insert(start);
+        let text = self.text;
+        let item = self.scan.chunks.last().map_or("", |chunk| &text[chunk.start..]);
+        if self.last_word.is_some_and(keyword::declares) || item.starts_with("枚举") || item.starts_with("enum") {
+            self.declared.insert(word);
+        }
         if keyword::opens_clause(word) || keyword::opens_item(word) {
             self.reset_level();
         }
@@ -283,6 +295,7 @@ impl<'a> Scanner<'a> {
             }
             ')' | ']' | '}' => self.close(mark, start),
             ',' | ';' | '|' => self.reset_level(),
+            ':' => self.declared.extend(self.last_word),
             _ => {}
         }
     }
@@ -399,6 +412,9 @@ impl<'a> Scanner<'a> {
                 names::check(word, span)
             };
             let glue = || {
+                if self.declared.contains(word) {
+                    return None;
+                }
                 let is_known = |part: &str| known.contains(part) || keyword::is_reserved(part);
                 names::glued(word, is_known).map(|glued| glued.diagnostic(span))
             };
@@ -421,6 +437,7 @@ fn half_mark(character: char) -> char {
         '｛' => '{',
         '｝' => '}',
         '，' => ',',
+        '：' => ':',
         '；' => ';',
         '｜' => '|',
         '＠' => '@',

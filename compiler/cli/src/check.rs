@@ -1,0 +1,31 @@
+//! `guiju check`: what is wrong with sources. Invariant: well only if every module compiles. Must not know: how.
+
+use crate::Ending;
+use crate::command::Check;
+use crate::report::Report;
+use crate::sources;
+use guiju_compiler::diagnostics::{Diagnostic, render};
+use guiju_compiler::package::compile;
+
+/// Runs the subcommand.
+pub(crate) fn run(arguments: &Check, report: &mut Report) -> Ending {
+    let Ok(files) = sources::read(&arguments.paths, report) else { return Ending::Usage };
+    let compiled = compile(&files);
+    let refused = compiled.diagnostics.iter().any(Diagnostic::is_error) || compiled.package.is_none();
+    if arguments.json {
+        for diagnostic in &compiled.diagnostics {
+            let line = render::json(&files, diagnostic);
+            report.line(&line, &line);
+        }
+    } else {
+        report.diagnostics(&files, &compiled.diagnostics);
+        let count = compiled.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        let files = files.len();
+        if refused {
+            report.complain(&format!("{files} 个文件, {count} 个错误"), &format!("{files} files, {count} errors"));
+        } else {
+            report.line(&format!("{files} 个文件, 没有错误"), &format!("{files} files, no errors"));
+        }
+    }
+    report.end(if refused { Ending::Fault } else { Ending::Well })
+}

@@ -1,0 +1,233 @@
+//! Expressions as text. Owns where parentheses are needed.
+//! Invariant: the text parses to the same tree. Must not know: clauses, lines.
+
+use super::layout::{Writer, quote};
+use crate::ast::{Compare, Expr, ExprKind, Function, LiteralKind, Path, PeriodUnit, Quantifier};
+use crate::ast::{Literal, Name};
+use crate::parse::{AS_OF_NAME, Rule};
+
+// Binding strength, as in the parser.
+const OR: u8 = 1;
+const AND: u8 = 2;
+const NOT: u8 = 3;
+const COMPARISON: u8 = 4;
+const DEFAULT: u8 = 5;
+const SUM: u8 = 6;
+const PRODUCT: u8 = 7;
+const PRIMARY: u8 = 8;
+
+/// A whole expression.
+pub(super) fn expr(writer: &Writer, expr: &Expr) -> String {
+    at(writer, expr, OR, true)
+}
+
+/// The parts of a chain of one operator, `且` or `或`, each but the first led by it; a single part for others.
+pub(super) fn chain(writer: &Writer, expr: &Expr) -> Vec<String> {
+    let strength = strength(expr);
+    let mut parts = Vec::new();
+    let mut rest = expr;
+    loop {
+        let (operator, left, right) = match &rest.kind {
+            ExprKind::Or(left, right) if strength == OR => (Rule::k_or, left, right),
+            ExprKind::And(left, right) if strength == AND => (Rule::k_and, left, right),
+            _ => break,
+        };
+        let tail = parts.is_empty();
+        parts.push(format!("{} {}", writer.word(operator), at(writer, right, strength + 1, tail)));
+        rest = left;
+    }
+    let tail = parts.is_empty();
+    parts.push(at(writer, rest, strength, tail));
+    parts.reverse();
+    parts
+}
+
+fn strength(expr: &Expr) -> u8 {
+    match &expr.kind {
+        ExprKind::Or(..) => OR,
+        ExprKind::And(..) => AND,
+        ExprKind::Not(_) => NOT,
+        ExprKind::Compare(..) | ExprKind::In(..) | ExprKind::Present(_) | ExprKind::Absent(_) => COMPARISON,
+        ExprKind::Default(..) => DEFAULT,
+        ExprKind::Add(..) | ExprKind::Subtract(..) | ExprKind::Shift(..) => SUM,
+        ExprKind::Multiply(..) => PRODUCT,
+        _ => PRIMARY,
+    }
+}
+
+/// Whether the text of `expr` ends in a part that would swallow operators written after it.
+fn open_ended(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::If(..) => true,
+        ExprKind::Quantified { condition, empty, .. } => condition.is_some() && empty.is_none(),
+        _ => false,
+    }
+}
+
+/// An expression where at least `least` strength is needed; `tail` says that no operator follows it.
+fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
+    if strength(expr) < least || (open_ended(expr) && !tail) {
+        return format!("({})", bare(writer, expr, true));
+    }
+    bare(writer, expr, tail)
+}
+
+fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
+    let infix = |left: &Expr, operator: &str, right: &Expr, strength: u8| {
+        // No comparison stands beside a comparison.
+        let least = if strength == COMPARISON { DEFAULT } else { strength };
+        let left = at(writer, left, least, false);
+        let right = at(writer, right, strength + 1, tail);
+        format!("{left} {operator} {right}")
+    };
+    match &expr.kind {
+        ExprKind::Literal(kind) => literal_kind(writer, kind),
+        ExprKind::Path(path) => self::path(writer, path),
+        ExprKind::Not(operand) => format!("{} {}", writer.word(Rule::k_not), at(writer, operand, NOT, tail)),
+        ExprKind::And(left, right) => infix(left, writer.word(Rule::k_and), right, AND),
+        ExprKind::Or(left, right) => infix(left, writer.word(Rule::k_or), right, OR),
+        ExprKind::Compare(compare, left, right) => infix(left, comparison(writer, *compare, right), right, COMPARISON),
+        ExprKind::In(operand, values) => {
+            let values: Vec<String> = values.iter().map(|value| self::expr(writer, value)).collect();
+            let operand = at(writer, operand, DEFAULT, false);
+            format!("{operand} {} {{ {} }}", writer.word(Rule::k_member), values.join(", "))
+        }
+        ExprKind::Present(operand) => {
+            format!("{} {}", at(writer, operand, DEFAULT, false), writer.word(Rule::k_present))
+        }
+        ExprKind::Absent(operand) => {
+            format!("{} {}", at(writer, operand, DEFAULT, false), writer.word(Rule::k_absent))
+        }
+        ExprKind::Default(left, right) => infix(left, writer.word(Rule::k_default), right, DEFAULT),
+        ExprKind::Add(left, right) => infix(left, "+", right, SUM),
+        ExprKind::Subtract(left, right) => infix(left, "-", right, SUM),
+        ExprKind::Multiply(left, right) => infix(left, "*", right, PRODUCT),
+        ExprKind::Shift(date, count, unit) => {
+            let sign = if *count < 0 { '-' } else { '+' };
+            let unit = match unit {
+                PeriodUnit::Years => Rule::k_years,
+                PeriodUnit::Months => Rule::k_months,
+                PeriodUnit::Days => Rule::k_days,
+            };
+            let date = at(writer, date, SUM, false);
+            format!("{date} {sign} {} {}", count.unsigned_abs(), writer.word(unit))
+        }
+        ExprKind::If(condition, then, other) => format!(
+            "{} {} {} {} {} {}",
+            writer.word(Rule::k_if),
+            self::expr(writer, condition),
+            writer.word(Rule::k_then),
+            self::expr(writer, then),
+            writer.word(Rule::k_else),
+            self::expr(writer, other),
+        ),
+        ExprKind::Call(function, arguments) => {
+            let callee = match function {
+                Function::AgeOn => Rule::k_age_on,
+                Function::MonthOf => Rule::k_month_of,
+                Function::MonthsBetween => Rule::k_months_between,
+                Function::DaysBetween => Rule::k_days_between,
+            };
+            let arguments: Vec<String> = arguments.iter().map(|argument| self::expr(writer, argument)).collect();
+            format!("{}({})", writer.word(callee), arguments.join(", "))
+        }
+        ExprKind::Quantified { quantifier, value, variable, list, condition, empty } => {
+            let parts = Quantified {
+                value: value.as_deref(),
+                variable,
+                list,
+                condition: condition.as_deref(),
+                empty: empty.as_deref(),
+            };
+            parts.text(writer, *quantifier)
+        }
+    }
+}
+
+/// The parts of a quantifier.
+struct Quantified<'a> {
+    value: Option<&'a Expr>,
+    variable: &'a Name,
+    list: &'a Path,
+    condition: Option<&'a Expr>,
+    empty: Option<&'a Expr>,
+}
+
+impl Quantified<'_> {
+    fn text(&self, writer: &Writer, quantifier: Quantifier) -> String {
+        let word = match quantifier {
+            Quantifier::Exists => Rule::k_exists,
+            Quantifier::All => Rule::k_every,
+            Quantifier::Count | Quantifier::CountDistinct => Rule::k_count,
+            Quantifier::Sum => Rule::k_sum,
+            Quantifier::Max => Rule::k_largest,
+            Quantifier::Min => Rule::k_smallest,
+        };
+        let mut text = writer.word(word).to_owned();
+        if quantifier == Quantifier::CountDistinct {
+            text = format!("{text} {}", writer.word(Rule::k_distinct));
+        }
+        if let Some(value) = self.value {
+            text = format!("{text} {} {}", expr(writer, value), writer.word(Rule::k_for));
+        }
+        let list = path(writer, self.list);
+        text = format!("{text} {} {} {list}", self.variable.text, writer.word(Rule::k_in));
+        if let Some(condition) = self.condition {
+            let lead = if quantifier == Quantifier::All { Rule::k_satisfy } else { Rule::k_where };
+            // An inner quantifier at the end would take the `空则` that follows.
+            let condition = at(writer, condition, OR, self.empty.is_none());
+            text = format!("{text} {} {condition}", writer.word(lead));
+        }
+        if let Some(empty) = self.empty {
+            let simple = matches!(empty.kind, ExprKind::Literal(_) | ExprKind::Path(_));
+            let shown = expr(writer, empty);
+            let shown = if simple { shown } else { format!("({shown})") };
+            text = format!("{text} {} {shown}", writer.word(Rule::k_empty));
+        }
+        text
+    }
+}
+
+/// The operator's word or sign, whichever the author wrote before `right`.
+pub(super) fn comparison<'a>(writer: &Writer<'a>, compare: Compare, right: &Expr) -> &'static str {
+    let before = writer.source.get(..right.span.start as usize).unwrap_or("").trim_end();
+    let sign = before.ends_with(['<', '>', '=', '≤', '≥', '＜', '＞', '＝']);
+    match (compare, sign) {
+        (Compare::Equal, _) => "=",
+        (Compare::NotEqual, _) if writer.language == crate::ast::Language::Zh => "≠",
+        (Compare::NotEqual, _) => "!=",
+        (Compare::Less, true) => "<",
+        (Compare::AtMost, true) => "<=",
+        (Compare::Greater, true) => ">",
+        (Compare::AtLeast, true) => ">=",
+        (Compare::Less, false) => writer.word(Rule::k_below),
+        (Compare::AtMost, false) => writer.word(Rule::k_within),
+        (Compare::Greater, false) => writer.word(Rule::k_exceeds),
+        (Compare::AtLeast, false) => writer.word(Rule::k_reaches),
+    }
+}
+
+/// A dotted name, or the as-of date.
+pub(super) fn path(writer: &Writer, path: &Path) -> String {
+    let parts: Vec<&str> = path.parts.iter().map(|part| part.text.as_str()).collect();
+    if parts == [AS_OF_NAME] {
+        return writer.word(Rule::k_today).to_owned();
+    }
+    parts.join(".")
+}
+
+/// A literal.
+pub(super) fn literal(writer: &Writer, literal: &Literal) -> String {
+    literal_kind(writer, &literal.kind)
+}
+
+fn literal_kind(writer: &Writer, kind: &LiteralKind) -> String {
+    match kind {
+        LiteralKind::Boolean(true) => writer.word(Rule::k_true).to_owned(),
+        LiteralKind::Boolean(false) => writer.word(Rule::k_false).to_owned(),
+        LiteralKind::Integer(value) => value.to_string(),
+        LiteralKind::Date(year, month, day) => format!("{year:04}-{month:02}-{day:02}"),
+        LiteralKind::Month(year, month) => format!("{year:04}-{month:02}"),
+        LiteralKind::Text(text) => quote(text),
+    }
+}
