@@ -189,7 +189,10 @@ impl Genesis {
         let custodians: BTreeSet<_> = self.custodians.iter().map(|c| c.id).collect();
         fresh("custodians.id", custodians.len() == self.custodians.len())?;
         if self.custody_threshold == 0 || usize::from(self.custody_threshold) > self.custodians.len() {
-            return Err(field("custody_threshold", "须在 1 与受托方数之间 / must be between 1 and the number of custodians"));
+            return Err(field(
+                "custody_threshold",
+                "须在 1 与受托方数之间 / must be between 1 and the number of custodians",
+            ));
         }
         if self.expiry_blocks == 0 || self.expiry_blocks > 1_000_000 {
             return Err(field("expiry_blocks", "须在 1 与 1000000 之间 / must be between 1 and 1000000"));
@@ -211,7 +214,11 @@ fn bounded(place: &str, n: usize, max: usize) -> Result<(), GenesisError> {
 
 fn name(place: &str, text: &str) -> Result<(), GenesisError> {
     let ok = !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
-    if ok { Ok(()) } else { Err(field(place, "为空、过长或含控制字符 / empty, too long or with control characters")) }
+    if ok {
+        Ok(())
+    } else {
+        Err(field(place, "为空、过长或含控制字符 / empty, too long or with control characters"))
+    }
 }
 
 fn fresh(place: &str, first: bool) -> Result<(), GenesisError> {
@@ -440,13 +447,19 @@ mod tests {
         assert_eq!(place(&|g| g.departments[1].name = "公安局".to_owned()), "departments.name");
         assert_eq!(place(&|g| g.departments[1].id = g.departments[0].id), "departments.id");
         assert_eq!(place(&|g| g.custodians[1].signing_key = g.custodians[0].signing_key), "custodians.signing_key");
-        assert_eq!(place(&|g| g.validators[0].transport_key = g.validators[0].consensus_key), "validators.transport_key");
+        assert_eq!(
+            place(&|g| g.validators[0].transport_key = g.validators[0].consensus_key),
+            "validators.transport_key"
+        );
         assert_eq!(place(&|g| g.custody_threshold = 5), "custody_threshold");
         assert_eq!(place(&|g| g.custody_threshold = 0), "custody_threshold");
         assert_eq!(place(&|g| g.expiry_blocks = 0), "expiry_blocks");
         assert_eq!(place(&|g| g.name = "\u{7}".to_owned()), "name");
         let toml = genesis().to_toml();
-        assert!(matches!(Genesis::parse(&toml.replacen("custody_key", "custody_kez", 1)), Err(GenesisError::Syntax(_))));
+        assert!(matches!(
+            Genesis::parse(&toml.replacen("custody_key", "custody_kez", 1)),
+            Err(GenesisError::Syntax(_))
+        ));
         let short = toml.replacen(&hex(&[9; 32]), "0909", 1);
         assert!(matches!(Genesis::parse(&short), Err(GenesisError::Field { place, .. }) if place == "custody_key"));
     }

@@ -6,7 +6,8 @@ use crate::codec::{Decode, Encode};
 use crate::crypto::Digest;
 use crate::publication::ModuleEntry;
 use crate::state::{
-    Batch, CustodyFeed, Head, Ledger, MemoryBacking, ROOTS_RETAINED, RequestStatus, StateProof, TransactionOutcome, keys,
+    Batch, CustodyFeed, Head, Ledger, MemoryBacking, ROOTS_RETAINED, RequestStatus, StateProof, TransactionOutcome,
+    keys,
 };
 use crate::transaction::{Envelope, Height, SignedTransaction};
 use std::fmt::Debug;
@@ -163,7 +164,10 @@ fn malformed_bytes_never_panic() {
             }
         }
     }
-    mutate::<Head>(&Head { height: Height(3), block: Digest([1; 32]), time: world.genesis.time, sequence: 2 }.to_bytes(), &mut dice);
+    mutate::<Head>(
+        &Head { height: Height(3), block: Digest([1; 32]), time: world.genesis.time, sequence: 2 }.to_bytes(),
+        &mut dice,
+    );
     mutate::<StateProof>(&world.ledger.prove(keys::HEAD).1.to_bytes(), &mut dice);
     for entry in world.ledger.modules().values() {
         mutate::<ModuleEntry>(&entry.to_bytes(), &mut dice);

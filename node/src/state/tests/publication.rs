@@ -95,7 +95,8 @@ fn withdrawal_takes_effect_in_the_next_block_and_can_be_taken_back() {
     let outcomes = world.block(vec![withdraw, same_block]).outcomes;
     assert!(matches!(outcomes[1].1, TransactionOutcome::Pending(_)));
     let after = world.evaluation();
-    let refused = TransactionOutcome::Refused { policy: String::new(), clause: DEFAULT_CLAUSE.to_owned(), owner: POLICE };
+    let refused =
+        TransactionOutcome::Refused { policy: String::new(), clause: DEFAULT_CLAUSE.to_owned(), owner: POLICE };
     assert_eq!(world.one(after), refused);
     let meaning = world.ledger.modules()[&source].meaning;
     let approve = world.sent(POLICE, Payload::Approve { source, meaning });
@@ -141,7 +142,8 @@ fn the_version_in_force_is_found_by_the_as_of_date_across_modules() {
     let approvals = world.approvals(&later);
     world.expect_all_done(approvals);
     let height = world.ledger.height().next();
-    let version = |name: &str, day: i32| world.ledger.register.policy(name, day, height).map(|found| found.policy.version);
+    let version =
+        |name: &str, day: i32| world.ledger.register.policy(name, day, height).map(|found| found.policy.version);
     // 2017-06-01 is day 17318, 2018-06-01 day 17683, 2016-06-01 day 16953.
     assert_eq!(version("资格", 17_318), Some(1));
     assert_eq!(version("资格", 17_683), Some(2));

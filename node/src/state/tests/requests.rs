@@ -30,7 +30,9 @@ fn the_default_is_no_and_an_owner_needs_no_grant() {
         let request = world.sent(who, Payload::Request(request));
         world.one(request)
     };
-    assert!(matches!(ask(HOUSING, "好奇", &mut world), TransactionOutcome::Refused { clause, .. } if clause == DEFAULT_CLAUSE));
+    assert!(
+        matches!(ask(HOUSING, "好奇", &mut world), TransactionOutcome::Refused { clause, .. } if clause == DEFAULT_CLAUSE)
+    );
     assert_eq!(ask(POLICE, "好奇", &mut world), TransactionOutcome::Pending(1));
     assert_eq!(ask(PLANNING, "购房审核", &mut world), TransactionOutcome::Pending(2));
 }
@@ -138,7 +140,7 @@ fn a_wrong_attestation_undoes_its_transaction() {
     let result = world.result(id, 1, vec![]);
     let good = world.attestation(1, id, &result);
     let mut bad = world.attestation(2, id, &result);
-    std::mem::swap(&mut bad.request, &mut crate::transaction::TransactionId(crate::crypto::Digest([1; 32])));
+    bad.request = crate::transaction::TransactionId(crate::crypto::Digest([1; 32]));
     let foreign_signature = world.attestation(2, id, &result);
     let mut false_digest = good.clone();
     false_digest.result = Some(world.result(id, 2, vec![]));
@@ -177,8 +179,7 @@ fn contracts_take_effect_in_the_order_of_their_requests() {
     let title = title(&mut world);
     let ids = contracts(&mut world, 3);
     let written: Vec<_> = (0..3).map(|_| world.record(PLANNING, "产权", Some(&title))).collect();
-    let results: Vec<_> =
-        (0..3).map(|i| world.result(ids[i], i as u8, vec![written[i].clone()])).collect();
+    let results: Vec<_> = (0..3).map(|i| world.result(ids[i], i as u8, vec![written[i].clone()])).collect();
     assert!(world.finalise(ids[2], &results[2]).feed.finalised.is_empty());
     assert!(world.finalise(ids[1], &results[1]).feed.finalised.is_empty());
     assert_eq!(world.state(ids[1]), RequestState::Pending);

@@ -1,6 +1,6 @@
 //! Admission, replay, signatures, submissions.
 
-use super::world::{HOUSING, POLICE, PLANNING, World, department_key, invalid};
+use super::world::{HOUSING, PLANNING, POLICE, World, department_key, invalid};
 use crate::block::Timestamp;
 use crate::crypto::Digest;
 use crate::state::{BlockFault, Refusal, TransactionOutcome, keys};

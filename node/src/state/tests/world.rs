@@ -240,7 +240,12 @@ impl World {
         self.block(transactions)
     }
 
-    pub(crate) fn record(&mut self, owner: DepartmentId, schema: &str, supersedes: Option<&SealedRecord>) -> SealedRecord {
+    pub(crate) fn record(
+        &mut self,
+        owner: DepartmentId,
+        schema: &str,
+        supersedes: Option<&SealedRecord>,
+    ) -> SealedRecord {
         self.nonce += 1;
         let mut nonce = [0; 16];
         nonce[..2].copy_from_slice(&self.nonce.to_be_bytes());
