@@ -3,7 +3,9 @@
 //! ledger has ordered and permitted, and what leaves is a sealed answer or a sealed record, never plaintext.
 //! Must not know: consensus, network, the ledger's storage.
 
+pub mod answer;
 pub mod arguments;
+pub mod budget;
 pub mod envelope;
 pub mod handles;
 pub mod protocol;

@@ -1,6 +1,7 @@
 //! The Guiju node: a pure replica core inside a thin server.
 #![forbid(unsafe_code)]
 pub mod block;
+pub mod city;
 pub mod cli;
 pub mod client;
 pub mod codec;

@@ -154,7 +154,7 @@ pub struct Request {
 }
 
 /// What custodians derived from a request: byte-identical on every honest custodian.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SealedResult {
     /// Source hash of the module whose policy decided.
     pub module: Digest,

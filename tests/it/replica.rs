@@ -4,17 +4,13 @@ use guiju_node::block::{Block, CertifiedBlock, Timestamp};
 use guiju_node::codec::{Decode as _, Encode as _};
 use guiju_node::consensus::ConsensusMessage;
 use guiju_node::crypto::{Digest, Keypair, PublicKey};
+use guiju_node::genesis::Genesis;
 use guiju_node::mempool::{MempoolLimits, Rejection};
 use guiju_node::replica::{Action, Event, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
-use guiju_node::transaction::{
-    ChainId, DepartmentId, Envelope, Height, Payload, SignedTransaction, Signer, Transaction,
-};
-use guiju_tests::sim::{MiniLedger, Store};
-use std::collections::BTreeMap;
+use guiju_node::transaction::{Envelope, Height, Payload, SignedTransaction, Transaction};
+use guiju_tests::sim::{CLIENT, SimLedger, Store, genesis};
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
-const CHAIN: ChainId = ChainId(Digest([6; 32]));
-const CLIENT: Signer = Signer::Department(DepartmentId(1));
 
 fn key(index: u8) -> Keypair {
     Keypair::from_seed([index; 32])
@@ -24,11 +20,14 @@ fn node(index: u8) -> NodeId {
     NodeId(PublicKey([index; 32]))
 }
 
+fn chain() -> Genesis {
+    let validators: Vec<_> = (1..=4).map(|i| (node(i), key(i).public())).collect();
+    genesis(&validators, &key(9))
+}
+
 /// Nodes 1 to 4; the one asked for has started.
-fn replica(index: u8) -> Replica<MiniLedger> {
-    let validators: Vec<_> = (1..=4).map(|i| key(i).public()).collect();
-    let signers = BTreeMap::from([(CLIENT, key(9).public())]);
-    let ledger = MiniLedger::open(CHAIN, validators, signers, Store::default());
+fn replica(index: u8) -> Replica<SimLedger> {
+    let ledger = SimLedger::open(chain(), &Store::default());
     let peers = (1..=4).filter(|i| *i != index).map(|i| (node(i), key(i).public())).collect();
     let config = ReplicaConfig { key: key(index), node: node(index), peers, mempool: MempoolLimits::default() };
     let mut replica = Replica::new(config, ledger, Vec::new());
@@ -38,7 +37,7 @@ fn replica(index: u8) -> Replica<MiniLedger> {
 
 fn envelope(nonce: u8) -> Envelope {
     let body = Transaction {
-        chain: CHAIN,
+        chain: chain().chain_id(),
         sender: CLIENT,
         nonce: [nonce; 16],
         valid_until: Height(100),
@@ -65,11 +64,11 @@ fn broadcasts(actions: &[Action]) -> Vec<PeerMessage> {
     actions.iter().filter_map(message).collect()
 }
 
-fn submit(replica: &mut Replica<MiniLedger>, envelope: Envelope) -> Vec<Action> {
+fn submit(replica: &mut Replica<SimLedger>, envelope: Envelope) -> Vec<Action> {
     replica.handle(NOW, Event::Submitted { ticket: 1, envelope })
 }
 
-fn hear(replica: &mut Replica<MiniLedger>, from: u8, message: PeerMessage) -> Vec<Action> {
+fn hear(replica: &mut Replica<SimLedger>, from: u8, message: PeerMessage) -> Vec<Action> {
     replica.handle(NOW, Event::Message { from: node(from), message })
 }
 

@@ -11,7 +11,7 @@ mod ledger;
 mod world;
 
 pub use self::check::{Failure, Record};
-pub use self::ledger::{MiniLedger, Store};
+pub use self::ledger::{CLIENT, SimLedger, Store, genesis};
 
 use self::dice::Dice;
 use self::world::World;
@@ -30,7 +30,7 @@ pub struct Options {
 impl Options {
     /// The usual run of `seed`.
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, wal: true, chaos_ms: 60_000 }
+        Self { seed, wal: true, chaos_ms: 30_000 }
     }
 }
 

@@ -22,9 +22,9 @@ pub(crate) fn run(arguments: &Check, report: &mut Report) -> Ending {
         let count = compiled.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         let files = files.len();
         if refused {
-            report.complain(&format!("{files} 个文件, {count} 个错误"), &format!("{files} files, {count} errors"));
+            report.complain(&format!("{files} 个文件, {count} 个错误"), &format!("files: {files}, errors: {count}"));
         } else {
-            report.line(&format!("{files} 个文件, 没有错误"), &format!("{files} files, no errors"));
+            report.line(&format!("{files} 个文件, 没有错误"), &format!("files: {files}, no errors"));
         }
     }
     report.end(if refused { Ending::Fault } else { Ending::Well })

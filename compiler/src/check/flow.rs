@@ -174,7 +174,8 @@ fn numeric(ty: &Type) -> bool {
 
 /// Checks releases and thresholds, and fills in computed bits.
 pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
-    every_expression(policy, &mut |e| guesses(e, policy.kind, flow, report));
+    let asker = Asker { kind: policy.kind, keys: key_inputs(policy) };
+    every_expression(policy, &mut |e| guesses(e, &asker, flow, report));
     let outcomes: Vec<Dependence> = (0..policy.outcomes.len()).map(|i| of_outcome(policy, i, flow)).collect();
     for (i, d) in outcomes.iter().enumerate() {
         let outcome = &policy.outcomes[i];
@@ -281,17 +282,33 @@ fn every_expression(policy: &Policy, visit: &mut dyn FnMut(&TypedExpr)) {
     policy.outcomes.iter().flat_map(|o| &o.arms).filter_map(|a| a.guard.as_ref()).for_each(&mut *visit);
 }
 
+/// What an asker can do with inputs.
+struct Asker {
+    kind: PolicyKind,
+    /// Inputs that are keys: who asks about a person already names that person.
+    keys: BTreeSet<usize>,
+}
+
+fn key_inputs(policy: &Policy) -> BTreeSet<usize> {
+    let keys = policy.evidence.iter().flat_map(|e| &e.keys);
+    keys.filter_map(|k| match k {
+        Key::One(TypedExpr { node: Node::Load(Access { start: Start::Input(i), .. }), .. }) => Some(*i),
+        _ => None,
+    })
+    .collect()
+}
+
 /// Refuses comparisons by which an asker could search for a secret.
-fn guesses(expr: &TypedExpr, kind: PolicyKind, flow: &Flow, report: &mut Report) {
+fn guesses(expr: &TypedExpr, asker: &Asker, flow: &Flow, report: &mut Report) {
     if let Node::Compare(op, a, b) = &expr.node {
-        compared(*op, a, b, expr, kind, flow, report);
+        compared(*op, [a, b], expr, asker, flow, report);
     }
     for part in expr.parts() {
-        guesses(part, kind, flow, report);
+        guesses(part, asker, flow, report);
     }
 }
 
-fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, kind: PolicyKind, flow: &Flow, report: &mut Report) {
+fn compared(op: Compare, [a, b]: [&TypedExpr; 2], whole: &TypedExpr, asker: &Asker, flow: &Flow, report: &mut Report) {
     let (left, right) = (flow.expr(a), flow.expr(b));
     let secret = left.class().max(right.class()) > ClassWord::Public;
     let equality = matches!(op, Compare::Equal | Compare::NotEqual);
@@ -310,9 +327,12 @@ fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, kind: 
         }
         return;
     }
-    let claim = |e: &TypedExpr| matches!(&e.node, Node::Load(x) if matches!(x.start, Start::Input(_))) && !matches!(e.ty, Type::Enum(_) | Type::Boolean);
+    let claim = |e: &TypedExpr| match &e.node {
+        Node::Load(Access { start: Start::Input(i), .. }) => !matches!(e.ty, Type::Enum(_) | Type::Boolean) && !asker.keys.contains(i),
+        _ => false,
+    };
     let guess = (claim(a) && right.class() > ClassWord::Public) || (claim(b) && left.class() > ClassWord::Public) || (chosen && secret);
-    if guess && kind == PolicyKind::Policy {
+    if guess && asker.kind == PolicyKind::Policy {
         report.add(
             Diagnostic::new(
                 Code::FreeGuess,

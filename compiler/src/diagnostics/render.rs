@@ -28,8 +28,8 @@ pub fn plain(files: &[SourceFile], diagnostic: &Diagnostic, language: Language) 
     out.push('\n');
     if let Some(witness) = &diagnostic.witness {
         out.push_str(match language {
-            Language::Zh => "   = 反例(可直接粘贴为测试):\n",
-            Language::En => "   = witness, ready to paste as a test:\n",
+            Language::Zh => "   = 反例:\n",
+            Language::En => "   = witness:\n",
         });
         for line in witness.lines() {
             let _ = writeln!(out, "     {line}");

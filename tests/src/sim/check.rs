@@ -109,6 +109,8 @@ pub struct Record {
 /// The checker.
 pub(super) struct Checker {
     chain: ChainId,
+    /// State root of the genesis.
+    origin: Digest,
     validators: Vec<PublicKey>,
     /// Who is expected to sign twice; all others must be right in spite of it.
     liar: Option<PublicKey>,
@@ -119,9 +121,10 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    pub(super) fn new(chain: ChainId, validators: Vec<PublicKey>, liar: Option<PublicKey>) -> Self {
+    pub(super) fn new(chain: ChainId, origin: Digest, validators: Vec<PublicKey>, liar: Option<PublicKey>) -> Self {
         Self {
             chain,
+            origin,
             validators,
             liar,
             said: BTreeMap::new(),
@@ -163,7 +166,7 @@ impl Checker {
             None => {}
         }
         let before = height.0.checked_sub(1).and_then(|height| self.committed.get(&Height(height)));
-        if before.map_or(Digest::default(), |(_, root)| *root) != certified.block.header.state_root {
+        if before.map_or(self.origin, |(_, root)| *root) != certified.block.header.state_root {
             return Err(Failure::FalseRoot(height));
         }
         self.committed.insert(height, (digest, applied.state_root));

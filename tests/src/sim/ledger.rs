@@ -1,191 +1,126 @@
-//! A small ledger for the simulator: it orders signed transactions and chains their digests into a root.
-//! Invariant: as the node's own, it executes a transaction once, refuses what is expired, and links headers.
-//! Must not know: policies, records, custody.
+//! The node's own ledger on a simulated disk, and the same ledger in a liar's hands.
+//! Invariant: what is executed, judged and committed is the real ledger's doing; a lie is only in what is proposed.
+//! Must not know: consensus, faults.
 
-use guiju_node::block::{Block, Certificate, CertifiedBlock, Timestamp, transactions_root};
-use guiju_node::codec::Encode as _;
-use guiju_node::crypto::{Digest, PublicKey};
-use guiju_node::replica::LedgerApi;
-use guiju_node::state::feed::CustodyFeed;
-use guiju_node::state::{Applied, Batch, BlockFault, Refusal, TransactionOutcome};
+use guiju_node::block::{Block, Certificate, CertifiedBlock, Timestamp};
+use guiju_node::crypto::{Digest, Keypair, PublicKey};
+use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
+use guiju_node::replica::{LedgerApi, NodeId};
+use guiju_node::state::{Applied, Batch, BlockFault, Ledger, MemoryBacking, Refusal};
 use guiju_node::transaction::{
-    ChainId, Height, SignedTransaction, Signer, TransactionId, VALIDITY_BLOCKS_MAX, VerifiedTransaction,
+    ChainId, CustodianId, DepartmentId, Height, SignedTransaction, Signer, VerifiedTransaction,
 };
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-/// Furthest a block's time may be ahead of the judge's clock, in milliseconds.
-const AHEAD_MS_MAX: u64 = 5_000;
+/// Who signs the clients' transactions.
+pub const CLIENT: Signer = Signer::Department(DepartmentId(1));
 
-/// Committed blocks and roots: a disk that outlives the node. Clones are handles on the same disk.
+/// A chain of these validators, with one department, whose key is `client`, and one custodian.
+pub fn genesis(validators: &[(NodeId, PublicKey)], client: &Keypair) -> Genesis {
+    let validators = validators.iter().map(|(node, key)| ValidatorEntry {
+        name: format!("node {node}"),
+        consensus_key: *key,
+        transport_key: node.0,
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+    });
+    Genesis {
+        name: "simulated".to_owned(),
+        time: Timestamp(1_700_000_000_000),
+        validators: validators.collect(),
+        departments: vec![DepartmentEntry {
+            id: DepartmentId(1),
+            name: "公安局".to_owned(),
+            code: "simulated".to_owned(),
+            signing_key: client.public(),
+            sealing_key: [1; 32],
+            handle_key_sealed: Vec::new(),
+        }],
+        custodians: vec![CustodianEntry {
+            id: CustodianId(1),
+            name: "custodian".to_owned(),
+            signing_key: client.public(),
+        }],
+        custody_threshold: 1,
+        custody_key: [2; 32],
+        auditor_key: [3; 32],
+        expiry_blocks: 100,
+    }
+}
+
+/// Committed state: a disk that outlives the node. Clones are handles on the same disk.
 #[derive(Clone, Default)]
-pub struct Store(Rc<RefCell<Vec<(CertifiedBlock, Digest)>>>);
+pub struct Store {
+    backing: MemoryBacking,
+    height: Rc<Cell<u64>>,
+}
 
 impl Store {
     /// Writes a block's batch, whole.
     pub fn write(&self, batch: &Batch) {
-        let mut blocks = self.0.borrow_mut();
-        assert_eq!(batch.height.0, blocks.len() as u64 + 1, "blocks are committed in order");
-        blocks.push((batch.block.clone(), batch.state_root));
+        assert_eq!(batch.height.0, self.height.get() + 1, "blocks are committed in order");
+        self.backing.write(batch);
+        self.height.set(batch.height.0);
     }
 
     /// The last committed height.
     pub fn height(&self) -> Height {
-        Height(self.0.borrow().len() as u64)
-    }
-
-    fn at(&self, height: Height) -> Option<(CertifiedBlock, Digest)> {
-        let at = usize::try_from(height.0.checked_sub(1)?).ok()?;
-        self.0.borrow().get(at).cloned()
+        Height(self.height.get())
     }
 }
 
-/// The ledger.
-pub struct MiniLedger {
-    chain: ChainId,
-    validators: Vec<PublicKey>,
-    signers: BTreeMap<Signer, PublicKey>,
-    store: Store,
-    height: Height,
-    last: Digest,
-    time: Timestamp,
-    root: Digest,
-    executed: BTreeSet<TransactionId>,
-    /// Whose node lies about the state root in the blocks it proposes.
+/// The ledger of a simulated node.
+pub struct SimLedger {
+    honest: Ledger<MemoryBacking>,
+    /// Whose node lies about the state root in the blocks it proposes, and stands by it.
     crook: Option<PublicKey>,
 }
 
-impl MiniLedger {
+impl SimLedger {
     /// The ledger that `store` holds.
-    pub fn open(
-        chain: ChainId,
-        validators: Vec<PublicKey>,
-        signers: BTreeMap<Signer, PublicKey>,
-        store: Store,
-    ) -> Self {
-        let mut ledger = Self {
-            chain,
-            validators,
-            signers,
-            store: store.clone(),
-            height: Height(0),
-            last: chain.0,
-            time: Timestamp(0),
-            root: Digest::default(),
-            executed: BTreeSet::new(),
-            crook: None,
-        };
-        while let Some((certified, root)) = store.at(ledger.height.next()) {
-            ledger.advance(&certified.block, root);
-        }
-        ledger
+    pub fn open(genesis: Genesis, store: &Store) -> Self {
+        Self { honest: Ledger::open(genesis, store.backing.clone()), crook: None }
     }
 
-    /// Makes this the ledger of a node, `key`, that lies about state roots and stands by its lies.
+    /// Makes this the ledger of a node, `key`, that lies.
     pub(super) fn corrupt(&mut self, key: PublicKey) {
         self.crook = Some(key);
     }
-
-    fn advance(&mut self, block: &Block, root: Digest) {
-        self.height = block.header.height;
-        self.last = block.digest();
-        self.time = block.header.time;
-        self.root = root;
-        self.executed.extend(block.transactions.iter().map(|transaction| transaction.body.id()));
-    }
 }
 
-impl LedgerApi for MiniLedger {
+impl LedgerApi for SimLedger {
     fn chain(&self) -> ChainId {
-        self.chain
+        self.honest.chain()
     }
     fn validators(&self) -> Vec<PublicKey> {
-        self.validators.clone()
+        self.honest.validators()
     }
     fn height(&self) -> Height {
-        self.height
+        self.honest.height()
     }
     fn last_block(&self) -> Digest {
-        self.last
+        self.honest.last_block()
     }
     fn last_time(&self) -> Timestamp {
-        self.time
+        self.honest.last_time()
     }
     fn state_root(&self) -> Digest {
-        if self.crook.is_some() { Digest([0xbd; 32]) } else { self.root }
+        if self.crook.is_some() { Digest([0xbd; 32]) } else { self.honest.state_root() }
     }
-
     fn admit(&self, transaction: &SignedTransaction) -> Result<VerifiedTransaction, Refusal> {
-        let (next, until) = (self.height.next(), transaction.body.valid_until);
-        if until < next || until.0 > next.0 + VALIDITY_BLOCKS_MAX {
-            return Err(Refusal::Malformed("有效期不符 / outside its validity"));
-        }
-        if self.executed.contains(&transaction.body.id()) {
-            return Err(Refusal::AlreadyExecuted);
-        }
-        let key_of = |signer| self.signers.get(&signer).copied();
-        transaction.clone().verify(self.chain, key_of).map_err(Refusal::Signature)
+        self.honest.admit(transaction)
     }
-
     fn validate(&self, block: &Block, now: Timestamp) -> Result<(), BlockFault> {
-        let header = &block.header;
-        let linked = header.chain == self.chain
-            && header.height == self.height.next()
-            && header.parent == self.last
-            && (header.state_root == self.root || self.crook == Some(header.proposer))
-            && header.transactions_root == transactions_root(&block.transactions)
-            && self.validators.contains(&header.proposer);
-        if !linked {
-            return Err(BlockFault::Unlinked);
-        }
-        if header.time <= self.time || header.time.0 > now.0 + AHEAD_MS_MAX {
-            return Err(BlockFault::Time);
-        }
-        let mut seen = BTreeSet::new();
-        for transaction in &block.transactions {
-            let id = transaction.body.id();
-            if !seen.insert(id) {
-                return Err(BlockFault::Duplicate(id));
-            }
-            self.admit(transaction).map_err(|refusal| BlockFault::Transaction(id, refusal))?;
-        }
-        Ok(())
+        if self.crook == Some(block.header.proposer) { Ok(()) } else { self.honest.validate(block, now) }
     }
-
     fn execute(&self, block: &Block, certificate: &Certificate) -> Applied {
-        let height = block.header.height;
-        let ids: Vec<_> = block.transactions.iter().map(|transaction| transaction.body.id()).collect();
-        let mut bytes = self.root.0.to_vec();
-        ids.iter().for_each(|id| bytes.extend_from_slice(&id.0.0));
-        let state_root = Digest::of("guiju/1/simulated-root", &bytes);
-        let feed = CustodyFeed {
-            height,
-            time: block.header.time,
-            day: block.header.time.shanghai_day(),
-            modules: Vec::new(),
-            records: Vec::new(),
-            requests: Vec::new(),
-            finalised: Vec::new(),
-            expired: Vec::new(),
-        };
-        let batch = Batch {
-            height,
-            block: CertifiedBlock { block: block.clone(), certificate: certificate.clone() },
-            state: Vec::new(),
-            tree_nodes: Vec::new(),
-            state_root,
-            feed: feed.to_bytes(),
-        };
-        let outcomes = ids.into_iter().map(|id| (id, TransactionOutcome::Done)).collect();
-        Applied { height, state_root, batch, feed, outcomes }
+        self.honest.execute(block, certificate)
     }
-
     fn adopt(&mut self, applied: &Applied) {
-        self.advance(&applied.batch.block.block, applied.state_root);
+        self.honest.adopt(applied);
     }
-
     fn certified_block(&self, height: Height) -> Option<CertifiedBlock> {
-        self.store.at(height).map(|(certified, _)| certified)
+        self.honest.certified_block(height)
     }
 }

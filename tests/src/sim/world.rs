@@ -5,15 +5,16 @@
 use super::Faults;
 use super::check::{Checker, Failure, Record};
 use super::dice::Dice;
-use super::ledger::{MiniLedger, Store};
+use super::ledger::{CLIENT, SimLedger, Store, genesis};
 use guiju_node::block::Timestamp;
 use guiju_node::codec::{Decode as _, Encode as _};
 use guiju_node::consensus::WalRecord;
 use guiju_node::crypto::{Digest, Keypair, PublicKey};
+use guiju_node::genesis::Genesis;
 use guiju_node::mempool::MempoolLimits;
-use guiju_node::replica::{Action, Event, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
+use guiju_node::replica::{Action, Event, LedgerApi as _, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
 use guiju_node::transaction::{
-    ChainId, DepartmentId, Envelope, Height, Payload, SignedTransaction, Signer, Transaction, TransactionId,
+    ChainId, Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,7 +29,6 @@ const PATIENCE_MS: u64 = 60_000;
 const SETTLE_MS: u64 = 30_000;
 /// Simulated milliseconds an idle chain is watched.
 const IDLE_MS: u64 = 10_000;
-const CLIENT: Signer = Signer::Department(DepartmentId(1));
 
 enum Occurrence {
     Deliver {
@@ -65,7 +65,7 @@ struct Disk {
 }
 
 struct Node {
-    replica: Option<Replica<MiniLedger>>,
+    replica: Option<Replica<SimLedger>>,
     disk: Disk,
     /// Counts restarts: what was on its way to an earlier life is lost.
     life: u32,
@@ -86,6 +86,7 @@ pub(super) struct World {
     nodes: Vec<Node>,
     keys: Vec<Keypair>,
     client: Keypair,
+    genesis: Genesis,
     chain: ChainId,
     cut: Option<usize>,
     /// Whether transactions are lost between nodes, and nothing else is.
@@ -101,7 +102,11 @@ fn node_id(index: usize) -> NodeId {
 impl World {
     pub(super) fn new(mut dice: Dice, faults: Faults, wal: bool) -> Self {
         let keys: Vec<_> = (0..NODES).map(|i| Keypair::from_seed([i as u8 + 1; 32])).collect();
-        let chain = ChainId(Digest::of("guiju/1/simulated-chain", b""));
+        let client = Keypair::from_seed([77; 32]);
+        let validators: Vec<_> = keys.iter().enumerate().map(|(i, key)| (node_id(i), key.public())).collect();
+        let genesis = genesis(&validators, &client);
+        let chain = genesis.chain_id();
+        let origin = SimLedger::open(genesis.clone(), &Store::default()).state_root();
         let nodes = (0..NODES)
             .map(|_| Node {
                 replica: None,
@@ -115,7 +120,7 @@ impl World {
             })
             .collect();
         let liar = faults.amnesiac.map(|node| keys[node].public());
-        let checker = Checker::new(chain, keys.iter().map(Keypair::public).collect(), liar);
+        let checker = Checker::new(chain, origin, keys.iter().map(Keypair::public).collect(), liar);
         let mut world = Self {
             dice,
             faults,
@@ -125,7 +130,8 @@ impl World {
             queue: BTreeMap::new(),
             nodes,
             keys,
-            client: Keypair::from_seed([77; 32]),
+            client,
+            genesis,
             chain,
             cut: None,
             mute: false,
@@ -337,8 +343,7 @@ impl World {
     fn restart(&mut self, node: usize) -> Result<(), Failure> {
         let store = self.nodes[node].disk.store.clone();
         let validators: Vec<_> = self.keys.iter().map(Keypair::public).collect();
-        let signers = BTreeMap::from([(CLIENT, self.client.public())]);
-        let mut ledger = MiniLedger::open(self.chain, validators.clone(), signers, store);
+        let mut ledger = SimLedger::open(self.genesis.clone(), &store);
         if self.faults.crook == Some(node) {
             ledger.corrupt(validators[node]);
         }
@@ -508,12 +513,26 @@ impl World {
     fn submit_to(&mut self, node: usize) -> Result<TransactionId, Failure> {
         // Some expire before they are decided, and leave a height open with nothing to put into it.
         let validity = if !self.healed && self.dice.chance(2_500) { 1 + self.dice.below(2) } else { 1_000 };
+        // None of these can succeed on a chain without policies, but each is executed, and its failure is recorded.
+        let payload = match self.dice.below(3) {
+            0 => Payload::Withdraw { source: Digest([1; 32]) },
+            1 => Payload::Publish { source: format!("语言 zh\n模块 无 {}", self.number) },
+            _ => Payload::Request(Request {
+                policy: "无.此策略".to_owned(),
+                exchange: Exchange::Evaluation,
+                purpose: "目的".to_owned(),
+                basis: String::new(),
+                as_of: None,
+                arguments_key: [0; 32],
+                arguments: vec![0; 64],
+            }),
+        };
         let body = Transaction {
             chain: self.chain,
             sender: CLIENT,
             nonce: self.dice.bytes16(),
             valid_until: Height(self.top() + validity),
-            payload: Payload::Withdraw { source: Digest([1; 32]) },
+            payload,
         };
         let id = body.id();
         let transaction = SignedTransaction::sign(body, &[(CLIENT, &self.client)]);

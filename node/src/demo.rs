@@ -1,0 +1,182 @@
+//! The main job, for real: four node processes decide real policies over sealed records while nodes are killed.
+//! Owns the order of the steps. Invariant: every fact in its report was measured or read back from the nodes.
+//! Must not know: how any step works inside.
+
+pub mod actors;
+pub mod cluster;
+mod founding;
+mod progress;
+mod publish;
+mod purchase;
+mod race;
+mod receipts;
+pub mod report;
+pub mod session;
+mod town;
+
+use crate::audit::{AuditFault, Auditor};
+use crate::city;
+use crate::client::ClientFault;
+use crate::data_folder::FolderError;
+use crate::transaction::Exchange;
+use actors::Departments;
+use cluster::Cluster;
+use report::{ExchangeFact, Facts, NodeFact, RefusalFact};
+use serde_json::json;
+use session::{Question, Reply, Session};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the policies to publish.
+    pub policies: PathBuf,
+    /// Where the data folders stay; `None`: a temporary folder that is removed.
+    pub keep: Option<PathBuf>,
+    /// Persons of the synthetic city.
+    pub persons: u32,
+    /// Seed of the city and of the order in the race. Keys are never derived from it.
+    pub seed: u64,
+}
+
+/// Why the demo stopped.
+#[derive(Debug)]
+pub enum DemoFault {
+    /// A file or process could not be used.
+    Io(std::io::Error),
+    /// A gateway refused or broke off.
+    Client(ClientFault),
+    /// A data folder could not be made.
+    Folder(FolderError),
+    /// The blocks do not hold.
+    Audit(AuditFault),
+    /// Something did not go as it must; the text says what.
+    Stopped(String),
+}
+
+impl fmt::Display for DemoFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(e) => write!(f, "文件或进程错误 / a file or process could not be used: {e}"),
+            Self::Client(e) => write!(f, "{e}"),
+            Self::Folder(e) => write!(f, "{e}"),
+            Self::Audit(e) => write!(f, "{e}"),
+            Self::Stopped(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for DemoFault {}
+
+macro_rules! from_fault {
+    ($($source:ty => $variant:ident),*) => {$(
+        impl From<$source> for DemoFault {
+            fn from(fault: $source) -> Self { Self::$variant(fault) }
+        }
+    )*};
+}
+from_fault!(std::io::Error => Io, ClientFault => Client, FolderError => Folder, AuditFault => Audit);
+
+/// Runs the main job and returns what it found out. Errors if a step could not be carried out; promises that were
+/// carried out and broken are in [`Facts::broken_promises`].
+pub fn run(options: &Options) -> Result<Facts, DemoFault> {
+    let folder = Workplace::open(options.keep.as_deref())?;
+    let since = Instant::now();
+    let sources = publish::read_sources(&options.policies)?;
+    let package = publish::compile_all(&sources)?;
+    let city = city::generate(options.seed, options.persons, &package);
+    let departments = Departments::generate()?;
+    let founded = founding::found(folder.path(), &departments)?;
+    let mut cluster = Cluster::start(founded.sites.clone())?;
+    let session = Session::new(founded.genesis.clone(), cluster.running());
+
+    let mut facts = Facts { seed: options.seed, persons: u64::from(options.persons), ..Facts::default() };
+    facts.policies = publish::publish(&session, &departments, &sources, &package)?;
+    let (records, submissions) = town::submit(&session, &departments, &package, &city)?;
+    facts.records = records;
+    facts.refused.push(forbidden(&session, &departments, &city)?);
+    let decided = purchase::decide(&session, &departments, &mut cluster, &city, &mut facts)?;
+    let raced = race::run(&session, &departments, &cluster, &city, options.seed)?;
+
+    let level = cluster.level()?;
+    facts.nodes = (0..cluster.len())
+        .zip(&level)
+        .map(|(index, status)| NodeFact {
+            id: cluster.name(index).to_owned(),
+            height: status.height.0,
+            state_root: status.state_root.clone(),
+        })
+        .collect();
+    facts.blocks = level.first().map_or(0, |status| status.height.0);
+    let auditor = Auditor { genesis: session.genesis(), secret: &founded.auditor };
+    facts.race = race::read_back(&auditor, &cluster.gateway(0), &city)?;
+    let requests: Vec<_> = decided.requests.iter().chain(&raced.requests).copied().collect();
+    facts.receipts = receipts::write_and_verify(&cluster.gateway(1), &requests, folder.path())?;
+    for (name, latencies) in [
+        ("submission", submissions),
+        ("evaluation", decided.evaluations),
+        ("verification", decided.verifications),
+        ("contract", raced.contracts),
+    ] {
+        facts.exchanges.insert(name.to_owned(), ExchangeFact::of(latencies));
+    }
+    facts.wall_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(facts)
+}
+
+/// The housing bureau asks for a purpose that the owners' sharing policies forbid.
+fn forbidden(session: &Session, departments: &Departments, city: &city::City) -> Result<RefusalFact, DemoFault> {
+    let applicant = city.applicants.first().ok_or(DemoFault::Stopped("the city has no applicants".to_owned()))?;
+    let question = Question {
+        asker: departments.named("住房保障和房产局")?,
+        cosigners: vec![],
+        policy: "户籍核验".to_owned(),
+        exchange: Exchange::Verification,
+        purpose: "商业营销".to_owned(),
+        basis: "楼盘推广".to_owned(),
+        as_of: None,
+        inputs: vec![("申请人".to_owned(), json!(applicant.citizen))],
+    };
+    match session.ask(&question, None)? {
+        Reply::Refused { policy, clause, .. } => Ok(RefusalFact { policy, clause }),
+        Reply::Answered { .. } => Err(DemoFault::Stopped("a forbidden question was answered".to_owned())),
+    }
+}
+
+/// The folder of the run, removed at the end unless it is to be kept.
+struct Workplace {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Workplace {
+    fn open(keep: Option<&Path>) -> Result<Self, DemoFault> {
+        let path = keep.map_or_else(
+            || std::env::temp_dir().join(format!("guiju-demo-{}", std::process::id())),
+            Path::to_path_buf,
+        );
+        if path.exists() && std::fs::read_dir(&path)?.next().is_some() {
+            return Err(DemoFault::Stopped(format!(
+                "目录非空,请换一个 / the folder is not empty, name another: {}",
+                path.display()
+            )));
+        }
+        std::fs::create_dir_all(&path)?;
+        Ok(Self { path, kept: keep.is_some() })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Leftovers in the temporary folder harm nobody; there is no one left to tell.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
