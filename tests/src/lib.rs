@@ -2,4 +2,5 @@
 //! Invariant: one seed gives one run, down to the last event. Must not know: real clocks, sockets, disks.
 //! What the tests share: the deterministic simulator of a whole network of nodes.
 pub mod differential;
+pub mod second_evaluator;
 pub mod sim;

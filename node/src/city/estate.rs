@@ -20,12 +20,13 @@ pub(super) fn file_contracts(
     registrar: &mut Registrar,
 ) -> Result<Vec<Applicant>, CityFault> {
     let mut applicants = Vec::with_capacity(applications.len());
+    let seller = identity::citizen(0, day(1960, 1, 1), 1);
     for (number, application) in applications.iter().enumerate() {
         let person = &all.persons[application.person];
         let kind = if application.new_build { "新建商品住房" } else { "存量住房" };
         let contract = format!("NJ{}{number:06}", application.as_of.civil().0);
         let unit = identity::unit(application.district, CONTRACT_PARCELS + number as u32 / 50, number as u32 + 1);
-        let sellers = if application.new_build { Vec::new() } else { vec![("32990219600101001X", "示例卖方")] };
+        let sellers = if application.new_build { Vec::new() } else { vec![(seller.as_str(), "示例卖方")] };
         let filed = application.as_of;
         file_contract(registrar, &contract, kind, application.district, &unit, &[(&person.id, &person.name)], &sellers, filed)?;
         applicants.push(Applicant {

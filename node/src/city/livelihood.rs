@@ -34,7 +34,7 @@ pub(super) fn choose_applicants(seed: u64, all: &Population) -> Vec<Application>
         let day = |i: usize| Date::new(ERAS[i].0, ERAS[i].1, ERAS[i].2).expect("a real day");
         let (from, to) = (day(era), day(era + 1).add_days(-1));
         let as_of = from.add_days(draw.between(0, i64::from(to.days() - from.days())));
-        let wants_local = draw.chance(450);
+        let wants_local = draw.chance(400);
         let person = draw.between(0, all.persons.len() as i64 - 1) as usize;
         let who = &all.persons[person];
         let fits = who.adult && who.local == wants_local && who.birth.years_until(as_of) >= 20 && !taken.contains(&who.household);
@@ -70,7 +70,7 @@ pub(super) fn register(
         if !worked.is_empty() && draw.chance(850) {
             insurance(&mut draw, person, &worked, registrar)?;
         }
-        if !worked.is_empty() && draw.chance(if applies { 300 } else { 120 }) {
+        if !worked.is_empty() && draw.chance(if applies { 150 } else { 120 }) {
             tax(&mut draw, person, &worked, registrar)?;
         }
         if draw.chance(if applies { 70 } else { 15 }) {
