@@ -31,13 +31,17 @@ fn root() -> PathBuf {
 }
 
 fn sources(folder: &Path, out: &mut Vec<SourceFile>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).expect("readable").map(|e| e.expect("readable").path()).collect();
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("readable").map(|e| e.expect("readable").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
             sources(&path, out);
         } else if path.extension().is_some_and(|e| e == "gj") {
-            out.push(SourceFile { name: path.display().to_string(), text: std::fs::read_to_string(&path).expect("readable") });
+            out.push(SourceFile {
+                name: path.display().to_string(),
+                text: std::fs::read_to_string(&path).expect("readable"),
+            });
         }
     }
 }
@@ -55,7 +59,8 @@ struct Purchase(Vec<(Arc<Policy>, Module)>);
 
 impl Purchase {
     fn load() -> Self {
-        let mut versions: Vec<Arc<Policy>> = SHIPPED.policies.iter().filter(|p| p.name == "购房资格").cloned().collect();
+        let mut versions: Vec<Arc<Policy>> =
+            SHIPPED.policies.iter().filter(|p| p.name == "购房资格").cloned().collect();
         versions.sort_by_key(|p| p.version);
         let native = |p: Arc<Policy>| {
             let module = codegen::native(&p.program).expect("native code");
@@ -98,7 +103,8 @@ fn tests_in_the_files_pass_on_both_engines() {
     for folder in ["policies", "examples/school-enrolment"] {
         let package = package(folder);
         let reports = testing::run(&package, Engine::Both);
-        let failed: Vec<String> = reports.iter().filter(|r| !r.passed()).map(|r| format!("{}: {:?}", r.title, r.failures)).collect();
+        let failed: Vec<String> =
+            reports.iter().filter(|r| !r.passed()).map(|r| format!("{}: {:?}", r.title, r.failures)).collect();
         assert!(failed.is_empty(), "{folder}: {failed:#?}");
         assert!(!reports.is_empty(), "{folder} has tests");
     }
@@ -179,7 +185,8 @@ fn a_city_is_the_same_twice_and_its_records_fit() {
     assert_ne!(first.records, city::generate(8, 2_000, &SHIPPED).expect("the shipped standard").records);
     for record in &first.records {
         let schema = SHIPPED.schemas.iter().find(|s| s.name == record.schema).expect("declared");
-        guiju_runtime::schema::check(&guiju_runtime::value::Type::Group(schema.group.clone()), &record.fact).expect("fits");
+        guiju_runtime::schema::check(&guiju_runtime::value::Type::Group(schema.group.clone()), &record.fact)
+            .expect("fits");
         assert_eq!(schema.owner, record.owner);
     }
     let ids: BTreeSet<&String> = first.households.iter().flatten().collect();
@@ -204,7 +211,8 @@ fn a_city_has_every_answer_and_its_race_units_are_free() {
         assert!(seen.get(&answer).copied().unwrap_or(0) >= 10, "{answer:?} among {seen:?}");
     }
     assert_eq!(city.race_units.len(), city::RACE_UNITS);
-    for (name, expected) in [("权利负担核查", "可转移"), ("查封登记", "准予查封"), ("二手房转移登记", "准予登记")] {
+    for (name, expected) in [("权利负担核查", "可转移"), ("查封登记", "准予查封"), ("二手房转移登记", "准予登记")]
+    {
         let policy = SHIPPED.policies.iter().find(|p| p.name == name).expect("shipped");
         let module = codegen::native(&policy.program).expect("native code");
         for unit in &city.race_units {

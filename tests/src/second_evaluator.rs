@@ -200,7 +200,11 @@ pub fn decide(world: &World, question: &Question) -> Answer {
     let family = family(world, question);
     let homes = homes(world, &family, question.day);
     if family.local {
-        return if inner && local_is_full(version, &family, homes, new_build) { Answer::Ineligible } else { Answer::Eligible };
+        return if inner && local_is_full(version, &family, homes, new_build) {
+            Answer::Ineligible
+        } else {
+            Answer::Eligible
+        };
     }
     let barred_area = inner || version >= 3;
     if barred_area && homes >= 1 {
@@ -243,19 +247,26 @@ fn paid(world: &World, family: &Family, question: &Question, version: usize) -> 
     if insured >= needed {
         return Answer::Eligible;
     }
+    // `None` is a file that the tax office cannot rule out.
     let complete = question.day.civil().0 >= 2019;
-    if !complete && payers.iter().any(|p| world.tax.iter().all(|(id, _)| id != p)) {
-        return Answer::Undetermined;
+    let taxed = |p: &String| match world.tax.iter().any(|(id, _)| id == p) {
+        false if !complete => None,
+        _ => Some(taxed_months(world, p, question.day, window, version)),
+    };
+    let taxed: Vec<Option<usize>> = payers.iter().map(taxed).collect();
+    match taxed.iter().flatten().any(|months| *months >= needed) {
+        true => Answer::Eligible,
+        false if taxed.contains(&None) => Answer::Undetermined,
+        false => Answer::Ineligible,
     }
-    let taxed = payers.iter().map(|p| taxed_months(world, p, question.day, window, version)).max().unwrap_or(0);
-    if taxed >= needed { Answer::Eligible } else { Answer::Ineligible }
 }
 
 fn family(world: &World, question: &Question) -> Family {
     let (me, day) = (&question.applicant, question.day);
     let mut numbers = BTreeSet::from([me.clone()]);
     let mut payers = vec![me.clone()];
-    let marriage = world.marriages.iter().find(|m| m.couple.contains(me) && m.from <= day && m.end.is_none_or(|e| day < e));
+    let marriage =
+        world.marriages.iter().find(|m| m.couple.contains(me) && m.from <= day && m.end.is_none_or(|e| day < e));
     if let Some(m) = marriage {
         let other = if m.couple[0] == *me { &m.couple[1] } else { &m.couple[0] };
         numbers.insert(other.clone());

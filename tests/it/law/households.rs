@@ -86,7 +86,9 @@ fn case(row: &Json, version: usize) -> Case {
     }
     for who in ["self", "spouse"] {
         if let Some(spans) = row.get("insurance").and_then(|i| i.get(who)) {
-            world.insurance.push((id(who), spans.as_array().expect("spans").iter().flat_map(|s| insured(s, on)).collect()));
+            world
+                .insurance
+                .push((id(who), spans.as_array().expect("spans").iter().flat_map(|s| insured(s, on)).collect()));
         }
         if let Some(spans) = row.get("tax").and_then(|i| i.get(who)) {
             world.tax.push((id(who), spans.as_array().expect("spans").iter().flat_map(|s| taxed(s, on)).collect()));
@@ -232,7 +234,14 @@ pub(crate) fn drawn(seed: u64) -> (World, Question) {
     if draw.one_in(4) {
         let buyers = if draw.one_in(5) { vec![ids[4].clone()] } else { vec![ids[4].clone(), me.clone()] };
         let district = DISTRICTS[draw.below(6) as usize];
-        let contract = Contract { number: "NJ1".to_owned(), buyers, district, new_build: draw.one_in(2), cancelled: draw.one_in(8), filed: on };
+        let contract = Contract {
+            number: "NJ1".to_owned(),
+            buyers,
+            district,
+            new_build: draw.one_in(2),
+            cancelled: draw.one_in(8),
+            filed: on,
+        };
         world.contracts.push(contract);
     }
     (world, Question { applicant: me, contract: "NJ1".to_owned(), district, new_build, day: on })

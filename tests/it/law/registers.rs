@@ -1,6 +1,6 @@
 //! The second evaluator's world as sealed records would hold it, and a policy's evidence looked up in it by the policy's
-//! own keys. Invariant: a record that is not there is absent where the register is complete, else unknown; of all records
-//! of a list none is known unless each key is settled. Must not know: what the law says.
+//! own keys. Invariant: a record that is not there is absent where the register is complete, else unknown; a list is known
+//! only where the register is complete. Must not know: what the law says.
 
 use guiju_compiler::interpret;
 use guiju_compiler::package::{Evidence, KeyTerm, Package, Policy};
@@ -34,7 +34,8 @@ impl Registers {
         let mut all = Self::empty();
         let mut enter = |schema: &str, record: Json| {
             let found = package.schemas.iter().find(|s| s.name == schema).expect("the data standard has it");
-            let fact = fact_from_json(&Type::Group(found.group.clone()), &record).unwrap_or_else(|e| panic!("{schema}: {e}"));
+            let fact =
+                fact_from_json(&Type::Group(found.group.clone()), &record).unwrap_or_else(|e| panic!("{schema}: {e}"));
             all.add(schema, fact);
         };
         books(world, &mut enter);
@@ -66,15 +67,14 @@ impl Registers {
         let Some(keys) = keys else { return Fact::Unknown };
         let complete = evidence.schema.complete_from.is_some_and(|from| day >= from);
         let found = self.find(evidence, &keys);
-        if !evidence.all {
-            return match found.last() {
-                Some(v) => Fact::Known(v.clone()),
-                None if complete => Fact::Absent,
-                None => Fact::Unknown,
-            };
+        match found.last() {
+            _ if evidence.all && complete => Fact::Known(Value::List(found)),
+            _ if evidence.all => Fact::Unknown,
+            Some(newest) => Fact::Known(newest.clone()),
+            // Nobody to look for, or nothing on file where everything is on file.
+            None if complete || keys.is_empty() => Fact::Absent,
+            None => Fact::Unknown,
         }
-        let unsettled = keys.iter().any(|k| self.find(evidence, std::slice::from_ref(k)).is_empty());
-        if unsettled && !complete { Fact::Unknown } else { Fact::Known(Value::List(found)) }
     }
 }
 
