@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 /// Households drawn in the cross-check.
-const DRAWN: u64 = 2_400;
+const DRAWN: u64 = 6_000;
 
 static SHIPPED: LazyLock<Package> = LazyLock::new(|| package("policies"));
 

@@ -223,8 +223,8 @@ pub(crate) fn drawn(seed: u64) -> (World, Question) {
         title(&mut draw, &mut world, &ids, on);
     }
     payments(&mut draw, &mut world, &ids, on);
-    if draw.one_in(4) {
-        let from = draw.near(on);
+    if draw.one_in(2) {
+        let from = draw.near(on).min(on.add_days(1));
         let until = if draw.one_in(4) { draw.near(on) } else { on.add_months(24) };
         let (recognised, degree, employed_here) = (draw.one_in(2), draw.one_in(2), draw.below(4) > 0);
         world.talents.push(Talent { id: me.clone(), recognised, degree, birth, employed_here, valid: (from, until) });
@@ -282,7 +282,8 @@ fn payments(draw: &mut Draw, world: &mut World, ids: &[String; 5], on: Date) {
             world.insurance.push((id.clone(), rows));
         }
         if draw.below(3) > 0 {
-            let (trade, zeros) = (draw.one_in(3), draw.below(12) + 1);
+            // None, some or all of the months with nothing due.
+            let (trade, zeros) = (draw.one_in(2), [12, 12, 9, 0][draw.below(4) as usize]);
             let months = if draw.one_in(2) { Vec::new() } else { drawn_months(draw, on) };
             let row = |month| Taxed {
                 month,
