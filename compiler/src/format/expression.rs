@@ -1,5 +1,5 @@
 //! Expressions as text. Owns where parentheses are needed, and the few more that spare a reader the table of operators:
-//! around a default that is compared, and around a quantifier beside `且` or `或` or inside another.
+//! around a default that is compared, joined or negated, and around a quantifier beside `且` or `或` or inside another.
 //! Invariant: the text parses to the same tree. Must not know: clauses, lines.
 
 use super::layout::{Writer, quote};
@@ -66,7 +66,9 @@ fn open_ended(expr: &Expr) -> bool {
 
 /// An expression where at least `least` strength is needed; `tail` says that no operator follows it.
 fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
-    if strength(expr) < least || (open_ended(expr) && !tail) {
+    // A default is as strong as a sum, but `a 且 b 或缺 c` would make a reader look it up.
+    let joined = (AND..=COMPARISON).contains(&least) && matches!(expr.kind, ExprKind::Default(..));
+    if strength(expr) < least || joined || (open_ended(expr) && !tail) {
         return format!("({})", bare(writer, expr, true));
     }
     bare(writer, expr, tail)
