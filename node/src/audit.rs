@@ -6,7 +6,7 @@ use crate::block::{CertifiedBlock, transactions_root};
 use crate::codec::{Decode as _, DecodeError, Encode, Reader, Writer};
 use crate::consensus::certificate::verify_certificate;
 use crate::crypto::{Digest, Purpose};
-use crate::custody::envelope::{OpenCapsule, SealingSecret, Use};
+use crate::custody::envelope::{OpenCapsule, SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
 use crate::transaction::{
     ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId, WRITES_MAX,
@@ -226,6 +226,7 @@ impl<'a> Reading<'a> {
                 .secret
                 .open(Use::Audit, &result.audit_key, &result.audit, &audit_binding(self.chain, *request))
                 .ok()
+                .and_then(|padded| unpad(&padded).ok())
                 .and_then(|bytes| AuditCopy::from_bytes(&bytes).ok())
                 .ok_or(AuditFault::BadCopy(*request))?;
             contracts.push(AuditedContract {

@@ -6,6 +6,13 @@
 pub mod answer;
 pub mod arguments;
 pub mod budget;
+pub mod capsules;
+mod decide;
 pub mod envelope;
+pub mod execute;
 pub mod handles;
+mod library;
+mod plan;
+pub mod process;
 pub mod protocol;
+mod records;

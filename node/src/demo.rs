@@ -15,18 +15,20 @@ pub mod session;
 mod town;
 
 use crate::audit::{AuditFault, Auditor};
-use crate::city;
+use crate::city::{self, CityFault};
+use crate::block::Timestamp;
 use crate::client::ClientFault;
 use crate::data_folder::FolderError;
 use crate::transaction::Exchange;
 use actors::Departments;
 use cluster::Cluster;
 use report::{ExchangeFact, Facts, NodeFact, RefusalFact};
-use serde_json::json;
-use session::{Question, Reply, Session};
+use guiju_compiler::package::Package;
+use guiju_runtime::date::Date;
+use session::{Question, Reply, Session, as_json, in_force};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub enum DemoFault {
     Folder(FolderError),
     /// The blocks do not hold.
     Audit(AuditFault),
+    /// The city does not fit the data standard.
+    City(CityFault),
     /// Something did not go as it must; the text says what.
     Stopped(String),
 }
@@ -63,6 +67,7 @@ impl fmt::Display for DemoFault {
             Self::Client(e) => write!(f, "{e}"),
             Self::Folder(e) => write!(f, "{e}"),
             Self::Audit(e) => write!(f, "{e}"),
+            Self::City(e) => write!(f, "{e}"),
             Self::Stopped(why) => f.write_str(why),
         }
     }
@@ -77,7 +82,7 @@ macro_rules! from_fault {
         }
     )*};
 }
-from_fault!(std::io::Error => Io, ClientFault => Client, FolderError => Folder, AuditFault => Audit);
+from_fault!(std::io::Error => Io, ClientFault => Client, FolderError => Folder, AuditFault => Audit, CityFault => City);
 
 /// Runs the main job and returns what it found out. Errors if a step could not be carried out; promises that were
 /// carried out and broken are in [`Facts::broken_promises`].
@@ -86,7 +91,7 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
     let since = Instant::now();
     let sources = publish::read_sources(&options.policies)?;
     let package = publish::compile_all(&sources)?;
-    let city = city::generate(options.seed, options.persons, &package);
+    let city = city::generate(options.seed, options.persons, &package)?;
     let departments = Departments::generate()?;
     let founded = founding::found(folder.path(), &departments)?;
     let mut cluster = Cluster::start(founded.sites.clone())?;
@@ -96,9 +101,9 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
     facts.policies = publish::publish(&session, &departments, &sources, &package)?;
     let (records, submissions) = town::submit(&session, &departments, &package, &city)?;
     facts.records = records;
-    facts.refused.push(forbidden(&session, &departments, &city)?);
-    let decided = purchase::decide(&session, &departments, &mut cluster, &city, &mut facts)?;
-    let raced = race::run(&session, &departments, &cluster, &city, options.seed)?;
+    facts.refused.push(forbidden(&session, &departments, &package, &city)?);
+    let decided = purchase::decide(&session, &departments, &mut cluster, &package, &city, &mut facts)?;
+    let raced = race::run(&session, &departments, &cluster, &package, &city, options.seed)?;
 
     let level = cluster.level()?;
     facts.nodes = (0..cluster.len())
@@ -127,8 +132,14 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
 }
 
 /// The housing bureau asks for a purpose that the owners' sharing policies forbid.
-fn forbidden(session: &Session, departments: &Departments, city: &city::City) -> Result<RefusalFact, DemoFault> {
-    let applicant = city.applicants.first().ok_or(DemoFault::Stopped("the city has no applicants".to_owned()))?;
+fn forbidden(
+    session: &Session,
+    departments: &Departments,
+    package: &Package,
+    city: &city::City,
+) -> Result<RefusalFact, DemoFault> {
+    let resident = city.residents.first().ok_or(DemoFault::Stopped("the city has no residents".to_owned()))?;
+    let policy = in_force(package, "户籍核验", today())?;
     let question = Question {
         asker: departments.named("住房保障和房产局")?,
         cosigners: vec![],
@@ -137,12 +148,19 @@ fn forbidden(session: &Session, departments: &Departments, city: &city::City) ->
         purpose: "商业营销".to_owned(),
         basis: "楼盘推广".to_owned(),
         as_of: None,
-        inputs: vec![("申请人".to_owned(), json!(applicant.citizen))],
+        inputs: as_json(policy, resident.inputs(policy, "玄武区")?),
     };
     match session.ask(&question, None)? {
         Reply::Refused { policy, clause, .. } => Ok(RefusalFact { policy, clause }),
         Reply::Answered { .. } => Err(DemoFault::Stopped("a forbidden question was answered".to_owned())),
     }
+}
+
+/// The civil date in Asia/Shanghai.
+fn today() -> Date {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let day = Timestamp(u64::try_from(since.as_millis()).unwrap_or(0)).shanghai_day();
+    Date::from_days(i64::from(day)).unwrap_or(Date::MIN)
 }
 
 /// The folder of the run, removed at the end unless it is to be kept.

@@ -189,7 +189,10 @@ impl Genesis {
         let custodians: BTreeSet<_> = self.custodians.iter().map(|c| c.id).collect();
         fresh("custodians.id", custodians.len() == self.custodians.len())?;
         if self.custody_threshold == 0 || usize::from(self.custody_threshold) > self.custodians.len() {
-            return Err(field("custody_threshold", "须在 1 与受托方数之间 / must be between 1 and the number of custodians"));
+            return Err(field(
+                "custody_threshold",
+                "须在 1 与受托方数之间 / must be between 1 and the number of custodians",
+            ));
         }
         if self.expiry_blocks == 0 || self.expiry_blocks > 1_000_000 {
             return Err(field("expiry_blocks", "须在 1 与 1000000 之间 / must be between 1 and 1000000"));
@@ -211,7 +214,11 @@ fn bounded(place: &str, n: usize, max: usize) -> Result<(), GenesisError> {
 
 fn name(place: &str, text: &str) -> Result<(), GenesisError> {
     let ok = !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
-    if ok { Ok(()) } else { Err(field(place, "为空、过长或含控制字符 / empty, too long or with control characters")) }
+    if ok {
+        Ok(())
+    } else {
+        Err(field(place, "为空、过长或含控制字符 / empty, too long or with control characters"))
+    }
 }
 
 fn fresh(place: &str, first: bool) -> Result<(), GenesisError> {
@@ -394,4 +401,66 @@ fn key(place: &str, text: &str) -> Result<[u8; 32], GenesisError> {
     unhex(text)
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| field(place, "须为 64 位十六进制 / must be 64 hexadecimal digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::world::genesis;
+
+    #[test]
+    fn the_file_reads_back_and_its_layout_does_not_change_the_chain() {
+        let genesis = genesis();
+        let toml = genesis.to_toml();
+        let again = Genesis::parse(&toml).expect("it was written by to_toml");
+        assert_eq!(again, genesis);
+        let commented = Genesis::parse(&format!("# 注释 / comment\n\n{toml}")).expect("comments are nothing");
+        assert_eq!(commented.chain_id(), genesis.chain_id());
+        let mut other = genesis.clone();
+        other.expiry_blocks += 1;
+        assert_ne!(other.chain_id(), genesis.chain_id());
+    }
+
+    #[test]
+    fn entries_are_found_by_number_and_name() {
+        let genesis = genesis();
+        let police = genesis.department_named("公安局").expect("it is there");
+        assert_eq!(genesis.department(police.id), Some(police));
+        assert_eq!(genesis.key_of(Signer::Department(police.id)), Some(police.signing_key));
+        assert_eq!(genesis.key_of(Signer::Custodian(CustodianId(99))), None);
+        assert_eq!(genesis.department_named("无此局"), None);
+        assert!(genesis.is_validator(genesis.validators[0].consensus_key));
+        assert!(!genesis.is_validator(police.signing_key));
+    }
+
+    #[test]
+    fn what_cannot_be_a_genesis_is_refused_with_the_place() {
+        let place = |change: &dyn Fn(&mut Genesis)| {
+            let mut genesis = genesis();
+            change(&mut genesis);
+            match Genesis::parse(&genesis.to_toml()) {
+                Err(GenesisError::Field { place, .. }) => place,
+                other => panic!("expected a fault, got {other:?}"),
+            }
+        };
+        assert_eq!(place(&|g| g.validators.clear()), "validators");
+        assert_eq!(place(&|g| g.departments[1].name = "公安局".to_owned()), "departments.name");
+        assert_eq!(place(&|g| g.departments[1].id = g.departments[0].id), "departments.id");
+        assert_eq!(place(&|g| g.custodians[1].signing_key = g.custodians[0].signing_key), "custodians.signing_key");
+        assert_eq!(
+            place(&|g| g.validators[0].transport_key = g.validators[0].consensus_key),
+            "validators.transport_key"
+        );
+        assert_eq!(place(&|g| g.custody_threshold = 5), "custody_threshold");
+        assert_eq!(place(&|g| g.custody_threshold = 0), "custody_threshold");
+        assert_eq!(place(&|g| g.expiry_blocks = 0), "expiry_blocks");
+        assert_eq!(place(&|g| g.name = "\u{7}".to_owned()), "name");
+        let toml = genesis().to_toml();
+        assert!(matches!(
+            Genesis::parse(&toml.replacen("custody_key", "custody_kez", 1)),
+            Err(GenesisError::Syntax(_))
+        ));
+        let short = toml.replacen(&hex(&[9; 32]), "0909", 1);
+        assert!(matches!(Genesis::parse(&short), Err(GenesisError::Field { place, .. }) if place == "custody_key"));
+    }
 }

@@ -1,5 +1,6 @@
 //! The Guiju node: a pure replica core inside a thin server.
 #![forbid(unsafe_code)]
+pub mod audit;
 pub mod block;
 pub mod city;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod crypto;
 pub mod custody;
 pub mod custody_link;
 pub mod data_folder;
+pub mod demo;
 pub mod gateway;
 pub mod genesis;
 pub mod mempool;

@@ -14,7 +14,7 @@ mod points;
 mod requests;
 mod submission;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 
 pub use self::admission::{BlockFault, CLOCK_AHEAD_MAX_MS, Refusal};

@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::ast::{ClassWord, Compare, PolicyKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::{Access, Body, Key, Node, Policy, Start, TypedExpr, Written};
-use guiju_runtime::value::Type;
+use guiju_runtime::value::{GroupType, Type};
 use std::collections::BTreeSet;
 
 /// What something depends on.
@@ -174,8 +174,7 @@ fn numeric(ty: &Type) -> bool {
 
 /// Checks releases and thresholds, and fills in computed bits.
 pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
-    let asker = Asker { kind: policy.kind, keys: key_inputs(policy) };
-    every_expression(policy, &mut |e| guesses(e, &asker, flow, report));
+    every_expression(policy, &mut |e| guesses(e, policy, flow, report));
     let outcomes: Vec<Dependence> = (0..policy.outcomes.len()).map(|i| of_outcome(policy, i, flow)).collect();
     for (i, d) in outcomes.iter().enumerate() {
         let outcome = &policy.outcomes[i];
@@ -282,33 +281,17 @@ fn every_expression(policy: &Policy, visit: &mut dyn FnMut(&TypedExpr)) {
     policy.outcomes.iter().flat_map(|o| &o.arms).filter_map(|a| a.guard.as_ref()).for_each(&mut *visit);
 }
 
-/// What an asker can do with inputs.
-struct Asker {
-    kind: PolicyKind,
-    /// Inputs that are keys: who asks about a person already names that person.
-    keys: BTreeSet<usize>,
-}
-
-fn key_inputs(policy: &Policy) -> BTreeSet<usize> {
-    let keys = policy.evidence.iter().flat_map(|e| &e.keys);
-    keys.filter_map(|k| match k {
-        Key::One(TypedExpr { node: Node::Load(Access { start: Start::Input(i), .. }), .. }) => Some(*i),
-        _ => None,
-    })
-    .collect()
-}
-
 /// Refuses comparisons by which an asker could search for a secret.
-fn guesses(expr: &TypedExpr, asker: &Asker, flow: &Flow, report: &mut Report) {
+fn guesses(expr: &TypedExpr, policy: &Policy, flow: &Flow, report: &mut Report) {
     if let Node::Compare(op, a, b) = &expr.node {
-        compared(*op, [a, b], expr, asker, flow, report);
+        compared(*op, a, b, expr, policy, flow, report);
     }
     for part in expr.parts() {
-        guesses(part, asker, flow, report);
+        guesses(part, policy, flow, report);
     }
 }
 
-fn compared(op: Compare, [a, b]: [&TypedExpr; 2], whole: &TypedExpr, asker: &Asker, flow: &Flow, report: &mut Report) {
+fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, policy: &Policy, flow: &Flow, report: &mut Report) {
     let (left, right) = (flow.expr(a), flow.expr(b));
     let secret = left.class().max(right.class()) > ClassWord::Public;
     let equality = matches!(op, Compare::Equal | Compare::NotEqual);
@@ -327,12 +310,10 @@ fn compared(op: Compare, [a, b]: [&TypedExpr; 2], whole: &TypedExpr, asker: &Ask
         }
         return;
     }
-    let claim = |e: &TypedExpr| match &e.node {
-        Node::Load(Access { start: Start::Input(i), .. }) => !matches!(e.ty, Type::Enum(_) | Type::Boolean) && !asker.keys.contains(i),
-        _ => false,
-    };
+    let claim = |e: &TypedExpr| matches!(&e.node, Node::Load(x) if matches!(x.start, Start::Input(_))) && !matches!(e.ty, Type::Enum(_) | Type::Boolean);
     let guess = (claim(a) && right.class() > ClassWord::Public) || (claim(b) && left.class() > ClassWord::Public) || (chosen && secret);
-    if guess && asker.kind == PolicyKind::Policy {
+    let own_row = own_row(policy, a, b) || own_row(policy, b, a);
+    if guess && !own_row && policy.kind == PolicyKind::Policy {
         report.add(
             Diagnostic::new(
                 Code::FreeGuess,
@@ -343,4 +324,33 @@ fn compared(op: Compare, [a, b]: [&TypedExpr; 2], whole: &TypedExpr, asker: &Ask
             .help("把输入作为取证的查找值，或另写 `核验`", "use the input as a key of evidence, or write a `verification`"),
         );
     }
+}
+
+/// Whether `field` is the filed field of a record that was looked up by `input` alone. Some row of the record is then known
+/// to hold the input, so that the comparison picks a row and confirms nothing.
+fn own_row(policy: &Policy, field: &TypedExpr, input: &TypedExpr) -> bool {
+    let (Node::Load(field), Node::Load(input)) = (&field.node, &input.node) else { return false };
+    let Some((evidence, path)) = &field.reads else { return false };
+    let Some(evidence) = policy.evidence.get(*evidence) else { return false };
+    let by_input = matches!(&evidence.keys[..], [Key::One(key)] if matches!(&key.node, Node::Load(k) if k.start == input.start));
+    matches!(input.start, Start::Input(_)) && by_input && names(&evidence.schema.group, path) == evidence.field
+}
+
+/// The names along a path of field indices, through lists.
+fn names(group: &GroupType, path: &[usize]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut inner = Some(group);
+    for index in path {
+        let Some(field) = inner.and_then(|g| g.fields.get(*index)) else { break };
+        names.push(field.name.clone());
+        inner = match &field.ty {
+            Type::Group(g) => Some(g),
+            Type::List { element, .. } => match &**element {
+                Type::Group(g) => Some(g),
+                _ => None,
+            },
+            _ => None,
+        };
+    }
+    names
 }

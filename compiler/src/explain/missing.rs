@@ -1,8 +1,8 @@
 //! What an undetermined outcome hangs on. Follows what is not known from the arm that could not be judged down to the
-//! evidence: through a selection its condition (or the branch it chose), through anything else every part that is not known.
-//! Knowing all that is named settles what was reached; one side of an "or" alone might not. Invariant: only evidence that
-//! is unknown (or absent where it is demanded) and through which the outcome was really reached is named; if more than
-//! [`VISITS_MAX`] expressions would be looked at, every unknown evidence the outcome depends on is.
+//! evidence: through a conjunction or disjunction the smaller side (knowing it may settle the whole; then the one whose
+//! evidence comes first), through a selection its condition or the branch it chose, through anything else every part.
+//! Invariant: only evidence that is unknown (or absent where it is demanded) and through which the outcome was really
+//! reached is named; if more than [`VISITS_MAX`] expressions would be looked at, all unknown evidence it depends on is.
 //! Must not know: names in scope, syntax.
 
 use crate::interpret;
@@ -76,7 +76,11 @@ impl Search<'_> {
             Expr::Load(_, place) => self.root_of(place.word),
             Expr::PresentAt(states) => states.first().map(|s| self.root_of(*s)).unwrap_or_default(),
             Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) => self.expr(a),
-            Expr::And(a, b) | Expr::Or(a, b) | Expr::Binary(_, a, b) => {
+            Expr::And(a, b) | Expr::Or(a, b) => {
+                let (a, b) = (self.expr(a), self.expr(b));
+                smaller(a, b)
+            }
+            Expr::Binary(_, a, b) => {
                 let mut both = self.expr(a);
                 both.extend(self.expr(b));
                 both
@@ -149,5 +153,15 @@ impl Search<'_> {
 
     fn not_there(&self, root: usize) -> bool {
         self.policy.layout.roots.get(root).and_then(|r| self.frame.get(r.state as usize)).is_some_and(|s| *s != 0)
+    }
+}
+
+/// The smaller non-empty set, then the one that comes first.
+fn smaller(a: BTreeSet<usize>, b: BTreeSet<usize>) -> BTreeSet<usize> {
+    match (a.is_empty(), b.is_empty()) {
+        (true, _) => b,
+        (_, true) => a,
+        _ if (b.len(), &b) < (a.len(), &a) => b,
+        _ => a,
     }
 }

@@ -69,6 +69,8 @@ pub enum Use {
     Answer,
     /// Budget charges, to the custody key.
     Meter,
+    /// An audit copy, to the auditor.
+    Audit,
     /// A department's handle key in the genesis file, to the custody key.
     HandleKey,
 }
@@ -80,6 +82,7 @@ impl Use {
             Self::Arguments => b"guiju/1/seal/arguments",
             Self::Answer => b"guiju/1/seal/answer",
             Self::Meter => b"guiju/1/seal/meter",
+            Self::Audit => b"guiju/1/seal/audit",
             Self::HandleKey => b"guiju/1/seal/handle-key",
         }
     }
@@ -281,7 +284,7 @@ pub fn capsule_id(capsule: &[u8]) -> CapsuleId {
 }
 
 /// `plaintext` with its length before it and zeros after it, to a multiple of `class` bytes.
-pub(super) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
+pub(crate) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
     let length = u32::try_from(plaintext.len()).expect("callers bound plaintexts far below 4 GiB");
     let size = (plaintext.len() + 4).next_multiple_of(class);
     let mut padded = Zeroizing::new(Vec::with_capacity(size));
@@ -292,7 +295,7 @@ pub(super) fn pad(plaintext: &[u8], class: usize) -> Zeroizing<Vec<u8>> {
 }
 
 /// Undoes [`pad`]; the zeros are checked, so that one plaintext has one padded form. Errors: `Malformed`.
-pub(super) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+pub(crate) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
     let (length, rest) = padded.split_first_chunk::<4>().ok_or(EnvelopeError::Malformed)?;
     let (plaintext, zeros) =
         rest.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or(EnvelopeError::Malformed)?;

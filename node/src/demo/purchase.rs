@@ -2,15 +2,16 @@
 //! Invariant: while a node is down, decisions go on through the others. Must not know: how a decision is made.
 
 use crate::city::{Applicant, City};
+use crate::custody::answer::{Answer, OutcomeLine, Verdict};
 use crate::demo::DemoFault;
 use crate::demo::actors::Departments;
 use crate::demo::cluster::Cluster;
 use crate::demo::progress::Progress;
 use crate::demo::report::{AnswerFact, Facts, KillFact};
-use crate::demo::session::{Question, Reply, Session, in_parallel};
+use crate::demo::session::{Question, Reply, Session, as_json, in_force, in_parallel};
 use crate::transaction::{Exchange, TransactionId};
+use guiju_compiler::package::Package;
 use guiju_runtime::date::Date;
-use serde_json::json;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub fn decide(
     session: &Session,
     departments: &Departments,
     cluster: &mut Cluster,
+    package: &Package,
     city: &City,
     facts: &mut Facts,
 ) -> Result<Decided, DemoFault> {
@@ -47,9 +49,9 @@ pub fn decide(
     let (load, outages) = std::thread::scope(|scope| {
         let outages = scope.spawn(|| outages(session, cluster, &finished, &load_ended));
         let load = in_parallel(&city.applicants, WORKERS, |applicant| {
-            let (id, answer, took) = evaluate(session, departments, applicant)?;
+            let (id, answer, took) = evaluate(session, departments, package, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
-            let verified = verify(session, departments, applicant)?;
+            let verified = verify(session, departments, package, city, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
             let mut tally = tally.lock().expect("no thread panics while it holds this");
             count(&mut tally.1, answer);
@@ -116,8 +118,10 @@ fn wait_for(finished: &AtomicU64, goal: u64, load_ended: &std::sync::atomic::Ato
 fn evaluate(
     session: &Session,
     departments: &Departments,
+    package: &Package,
     applicant: &Applicant,
 ) -> Result<(TransactionId, AnswerFact, u64), DemoFault> {
+    let policy = in_force(package, "购房资格", applicant.as_of)?;
     let question = Question {
         asker: departments.named("住房保障和房产局")?,
         cosigners: vec![],
@@ -126,22 +130,11 @@ fn evaluate(
         purpose: "购房资格审核".to_owned(),
         basis: format!("购房资格审核 {}", applicant.contract),
         as_of: Some(applicant.as_of.days()),
-        inputs: vec![
-            ("申请人".to_owned(), json!(applicant.citizen)),
-            ("合同".to_owned(), json!(applicant.contract)),
-        ],
+        inputs: as_json(policy, applicant.inputs(policy)?),
     };
     match session.ask(&question, None)? {
         Reply::Answered { id, answer, took, .. } => {
-            let (_, outcome) = answer.outcomes.first().cloned().unwrap_or_default();
-            let shown = AnswerFact {
-                case: applicant.contract.clone(),
-                as_of: Date::from_days(i64::from(answer.as_of)).map_or_else(String::new, |d| d.to_string()),
-                version: answer.version,
-                outcome,
-                reasons: answer.reasons.iter().map(ToString::to_string).collect(),
-                missing: answer.missing.clone(),
-            };
+            let shown = shown(applicant, answer)?;
             Ok((id, shown, micros(took)))
         }
         Reply::Refused { policy, clause, .. } => {
@@ -150,7 +143,39 @@ fn evaluate(
     }
 }
 
-fn verify(session: &Session, departments: &Departments, applicant: &Applicant) -> Result<u64, DemoFault> {
+fn shown(applicant: &Applicant, answer: Answer) -> Result<AnswerFact, DemoFault> {
+    let (outcomes, missing) = match answer.verdict {
+        Verdict::Decided { outcomes, missing, .. } => (outcomes, missing),
+        Verdict::Refused(refusal) => return Err(DemoFault::Stopped(refusal.message())),
+    };
+    let reason = |line: &OutcomeLine| {
+        let citation = line.citation.as_ref().map(|c| format!(" ({c})")).unwrap_or_default();
+        line.reason.as_ref().map(|reason| format!("{reason}{citation}"))
+    };
+    Ok(AnswerFact {
+        case: applicant.contract.clone(),
+        as_of: Date::from_days(i64::from(answer.as_of)).map_or_else(String::new, |d| d.to_string()),
+        version: answer.version,
+        outcome: outcomes.first().and_then(|o| o.value.clone()).unwrap_or_else(|| "待定".to_owned()),
+        reasons: outcomes.iter().filter_map(reason).collect(),
+        missing,
+    })
+}
+
+fn verify(
+    session: &Session,
+    departments: &Departments,
+    package: &Package,
+    city: &City,
+    applicant: &Applicant,
+) -> Result<u64, DemoFault> {
+    let policy = in_force(package, "户籍核验", super::today())?;
+    let resident = city
+        .residents
+        .iter()
+        .find(|r| r.citizen == applicant.citizen)
+        .ok_or_else(|| DemoFault::Stopped("an applicant is no resident of the city".to_owned()))?;
+    let claimed = resident.district.as_deref().unwrap_or(&applicant.district);
     let question = Question {
         asker: departments.named("住房保障和房产局")?,
         cosigners: vec![],
@@ -159,7 +184,7 @@ fn verify(session: &Session, departments: &Departments, applicant: &Applicant) -
         purpose: "购房资格审核".to_owned(),
         basis: format!("购房资格审核 {}", applicant.contract),
         as_of: None,
-        inputs: vec![("申请人".to_owned(), json!(applicant.citizen))],
+        inputs: as_json(policy, resident.inputs(policy, claimed)?),
     };
     match session.ask(&question, None)? {
         Reply::Answered { took, .. } => Ok(micros(took)),

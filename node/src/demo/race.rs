@@ -11,11 +11,11 @@ use crate::demo::cluster::Cluster;
 use crate::demo::progress::Progress;
 use crate::demo::purchase::micros;
 use crate::demo::report::RaceFact;
-use crate::demo::session::{Question, Reply, Session, in_parallel};
+use crate::demo::session::{Question, Reply, Session, as_json, in_force, in_parallel};
 use crate::transaction::{Exchange, TransactionId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
-use serde_json::{Value, json};
+use guiju_compiler::package::Package;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -38,6 +38,7 @@ pub fn run(
     session: &Session,
     departments: &Departments,
     cluster: &Cluster,
+    package: &Package,
     city: &City,
     seed: u64,
 ) -> Result<Raced, DemoFault> {
@@ -47,7 +48,7 @@ pub fn run(
     let side = |contract: &'static str, salt: u64, gateway: Gateway| {
         let units = shuffled(&city.race_units, seed ^ salt);
         in_parallel(&units, WORKERS, |unit| {
-            let question = question(departments, contract, unit)?;
+            let question = question(departments, package, contract, unit)?;
             match session.ask(&question, Some(&gateway))? {
                 Reply::Answered { id, took, .. } => {
                     let mut raced = raced.lock().expect("no thread panics while it holds this");
@@ -98,26 +99,15 @@ pub fn read_back(auditor: &Auditor<'_>, gateway: &Gateway, city: &City) -> Resul
 
 fn question<'a>(
     departments: &'a Departments,
+    package: &Package,
     contract: &str,
     unit: &RaceUnit,
 ) -> Result<Question<'a>, DemoFault> {
     let registry = departments.named("规划和自然资源局")?;
     let housing = departments.named("住房保障和房产局")?;
     let seizure = contract == SEIZURE;
-    let inputs: Vec<(String, Value)> = if seizure {
-        vec![
-            ("单元".to_owned(), json!(unit.unit)),
-            ("被执行人".to_owned(), json!(unit.owner)),
-            ("文号".to_owned(), json!(unit.court_document)),
-        ]
-    } else {
-        vec![
-            ("单元".to_owned(), json!(unit.unit)),
-            ("出卖人".to_owned(), json!(unit.owner)),
-            ("买受人".to_owned(), json!(unit.buyer)),
-            ("买受人姓名".to_owned(), json!(unit.buyer_name)),
-        ]
-    };
+    let policy = in_force(package, contract, super::today())?;
+    let inputs = as_json(policy, unit.inputs(policy)?);
     Ok(Question {
         asker: if seizure { registry } else { housing },
         cosigners: if seizure { vec![] } else { vec![registry] },

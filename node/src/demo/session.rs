@@ -11,6 +11,10 @@ use crate::genesis::Genesis;
 use crate::transaction::{
     Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId,
 };
+use guiju_compiler::package::{Package, Policy};
+use guiju_runtime::date::Date;
+use guiju_runtime::json::fact_to_json;
+use guiju_runtime::value::Fact;
 use serde_json::Value;
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
@@ -127,11 +131,11 @@ impl Session {
             match gateway.submit(envelope) {
                 Ok(id) => return Ok(id),
                 // Known already: an earlier try got through although its reply did not.
-                Err(ClientFault::Refused { code, .. }) if code == "already-executed" || code == "already-pending" => {
+                Err(ClientFault::Refused { code, .. }) if code == "already-executed" => {
                     return Ok(envelope.transaction.body.id());
                 }
                 // Full: wait for blocks to be made.
-                Err(ClientFault::Refused { code, .. }) if code == "busy" || code == "mempool-full" => {}
+                Err(ClientFault::Refused { code, .. }) if code == "busy" || code == "sender-busy" => {}
                 Err(ClientFault::Unreachable(_)) => {}
                 Err(fault) => return Err(fault.into()),
             }
@@ -168,7 +172,7 @@ impl Session {
         loop {
             match self.any_gateway().request(id) {
                 Ok(RequestView::Finalised { height, result }) => {
-                    let answer = open_answer(&question.asker.sealing, self.genesis.chain_id(), id, &result)
+                    let answer = open_answer(&question.asker.sealing, self.genesis.chain_id(), id, question.asker.id, &result)
                         .map_err(|fault| DemoFault::Stopped(format!("an answer does not open: {fault}")))?;
                     return Ok(Reply::Answered { id, height, answer, took: since.elapsed() });
                 }
@@ -213,6 +217,29 @@ impl Session {
             }
         }
     }
+}
+
+/// A policy's inputs as they are sealed.
+pub fn as_json(policy: &Policy, inputs: Vec<(String, Fact)>) -> Vec<(String, Value)> {
+    let ty = |name: &str| policy.inputs.iter().find(|(n, _)| n == name).map(|(_, ty)| ty);
+    inputs
+        .into_iter()
+        .filter_map(|(name, fact)| {
+            let value = fact_to_json(ty(&name)?, &fact);
+            Some((name, value))
+        })
+        .collect()
+}
+
+/// The version of a policy in force on a day.
+pub fn in_force<'a>(package: &'a Package, name: &str, day: Date) -> Result<&'a Policy, DemoFault> {
+    package
+        .policies
+        .iter()
+        .filter(|p| p.name == name && p.effective_from <= day && p.effective_to.is_none_or(|to| day <= to))
+        .max_by_key(|p| p.version)
+        .map(AsRef::as_ref)
+        .ok_or_else(|| DemoFault::Stopped(format!("no version of {name} is in force on {day}")))
 }
 
 /// Runs `jobs` on `workers` threads, in no order; stops at the first fault. `each` is called with the job.

@@ -85,14 +85,16 @@ impl CompiledModule {
 
     /// Full names of the modules that a source imports directly, sorted. Errors: the first fault of its syntax.
     pub fn imports_of(text: &str) -> Result<Vec<String>, String> {
-        let (module, diagnostics) = parse::parse(FileId(0), &SourceFile { name: "module.gj".to_owned(), text: text.to_owned() });
+        let (module, diagnostics) =
+            parse::parse(FileId(0), &SourceFile { name: "module.gj".to_owned(), text: text.to_owned() });
         let module = match (module, diagnostics.iter().find(|d| d.is_error())) {
             (Some(module), None) => module,
             (_, fault) => return Err(fault.map_or_else(|| "无法解析 / cannot be parsed".to_owned(), shown)),
         };
-        let names = module.imports.iter().map(|import| {
-            import.module.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(".")
-        });
+        let names = module
+            .imports
+            .iter()
+            .map(|import| import.module.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join("."));
         Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
@@ -100,12 +102,8 @@ impl CompiledModule {
         let own = |module: &str| module == info.name;
         let policies: Vec<_> = package.policies.iter().filter(|p| own(&p.module)).map(|p| facts(p)).collect();
         let gates: Vec<_> = package.sharings.iter().filter(|s| own(&s.module)).cloned().map(Gate::new).collect();
-        let schemas: BTreeMap<_, _> = package
-            .schemas
-            .iter()
-            .filter(|s| own(&s.module))
-            .map(|s| (s.name.clone(), s.owner.clone()))
-            .collect();
+        let schemas: BTreeMap<_, _> =
+            package.schemas.iter().filter(|s| own(&s.module)).map(|s| (s.name.clone(), s.owner.clone())).collect();
         let authors = policies.iter().flat_map(|p| p.by.iter().cloned());
         let authors = authors.chain(gates.iter().map(|g| g.owner().to_owned())).chain(schemas.values().cloned());
         Self {
@@ -133,11 +131,7 @@ fn facts(policy: &Policy) -> PolicyFacts {
         from: policy.effective_from.days(),
         to: policy.effective_to.map(|d| d.days()),
         meaning: Digest(policy.meaning_hash),
-        reads: policy
-            .reads
-            .iter()
-            .map(|r| ReadFacts { schema: r.schema.clone(), owner: r.owner.clone() })
-            .collect(),
+        reads: policy.reads.iter().map(|r| ReadFacts { schema: r.schema.clone(), owner: r.owner.clone() }).collect(),
         writes: policy.writes.iter().map(|w| (w.schema.name.clone(), w.schema.owner.clone())).collect(),
     }
 }
@@ -169,11 +163,8 @@ impl Compilations {
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&ingredients) {
             return Ok(known.clone());
         }
-        let mut files: Vec<SourceFile> = imports
-            .iter()
-            .zip(texts)
-            .map(|(hash, text)| SourceFile { name: hash.hex(), text: text.clone() })
-            .collect();
+        let mut files: Vec<SourceFile> =
+            imports.iter().zip(texts).map(|(hash, text)| SourceFile { name: hash.hex(), text: text.clone() }).collect();
         let file = FileId(u16::try_from(files.len()).expect("at most IMPORTS_MAX imports"));
         files.push(SourceFile { name: source.hex(), text: text.to_owned() });
         let compiled = package::compile(&files);

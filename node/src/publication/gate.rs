@@ -124,9 +124,7 @@ fn agrees(sharing: &Sharing, module: &Module) -> bool {
     };
     let (askers, purposes) = (names(|c| &c.to), names(|c| &c.purposes));
     let combinations = askers.iter().flat_map(|a| purposes.iter().flat_map(move |p| EXCHANGES.map(|e| (*a, e, *p))));
-    combinations
-        .take(COMPARISONS_MAX)
-        .all(|(asker, exchange, purpose)| {
-            sharing.decide(module, asker, exchange, purpose) == sharing.interpret(asker, exchange, purpose)
-        })
+    combinations.take(COMPARISONS_MAX).all(|(asker, exchange, purpose)| {
+        sharing.decide(module, asker, exchange, purpose) == sharing.interpret(asker, exchange, purpose)
+    })
 }

@@ -1,14 +1,15 @@
 //! The register in memory: published modules with their compiled form, as of the last adopted block.
 //! Invariant: it is derived from committed state alone, so a restart rebuilds it equal. Must not know: execution.
 
+use super::ModuleEntry;
 use super::compilation::{Compilations, CompiledModule, PolicyFacts};
 use super::gate::{Question, Verdict};
-use super::ModuleEntry;
 use crate::codec::Decode;
 use crate::crypto::Digest;
 use crate::state::{Backing, keys};
 use crate::transaction::Height;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Published modules.
@@ -45,20 +46,26 @@ impl Register {
 
     /// Takes a changed entry. A source that this build of the compiler no longer accepts is kept without compiled form:
     /// its policies are then not in force here, which shows as a differing state root.
-    pub(crate) fn update<B: Backing>(&mut self, hash: &[u8], value: Option<&[u8]>, backing: &B, compilations: &Compilations) {
+    pub(crate) fn update<B: Backing>(
+        &mut self,
+        hash: &[u8],
+        value: Option<&[u8]>,
+        backing: &B,
+        compilations: &Compilations,
+    ) {
         let Ok(hash) = Digest::from_bytes(hash) else { return };
         let Some(entry) = value.and_then(|bytes| ModuleEntry::from_bytes(bytes).ok()) else {
             self.entries.remove(&hash);
             self.compiled.remove(&hash);
             return;
         };
-        if !self.compiled.contains_key(&hash) {
+        if let Entry::Vacant(place) = self.compiled.entry(hash) {
             let text = |hash: &Digest| backing.get(&keys::source(*hash)).and_then(|b| String::from_utf8(b).ok());
             let texts: Option<Vec<String>> = entry.imports.iter().map(text).collect();
             if let (Some(source), Some(texts)) = (text(&hash), texts)
                 && let Ok(module) = compilations.compile(hash, &source, &entry.imports, &texts)
             {
-                self.compiled.insert(hash, module);
+                place.insert(module);
             }
         }
         self.entries.insert(hash, entry);
@@ -95,7 +102,12 @@ impl Register {
     /// versions the highest.
     pub fn policy(&self, name: &str, as_of: i32, height: Height) -> Option<InForce<'_>> {
         let candidates = self.active(height).flat_map(|(source, entry, module)| {
-            module.policies.iter().map(move |policy| InForce { module: &module.name, source, meaning: entry.meaning, policy })
+            module.policies.iter().map(move |policy| InForce {
+                module: &module.name,
+                source,
+                meaning: entry.meaning,
+                policy,
+            })
         });
         candidates
             .filter(|found| found.policy.is_called(name, found.module) && found.policy.covers(as_of))

@@ -123,7 +123,8 @@ pub fn verify(genesis: &Genesis, receipt: &Receipt) -> Result<ReceiptSummary, Re
     if receipt.chain != chain || headers.iter().flatten().any(|h| h.header.chain != chain) {
         return Err(ReceiptFault::Chain);
     }
-    let verified = receipt.request.clone().verify(chain, |who| genesis.key_of(who)).map_err(|_| ReceiptFault::Request)?;
+    let verified =
+        receipt.request.clone().verify(chain, |who| genesis.key_of(who)).map_err(|_| ReceiptFault::Request)?;
     let Payload::Request(request) = &verified.body().payload else { return Err(ReceiptFault::Request) };
     for header in headers.into_iter().flatten() {
         certified(genesis, header)?;
@@ -293,14 +294,19 @@ impl fmt::Display for ReceiptSummary {
         match &self.verdict {
             Verdict::Finalised { height, digest, custodians } => {
                 let who: Vec<String> = custodians.iter().map(|c| c.0.to_string()).collect();
-                writeln!(f, "  办结 finalised  高度 height {height}, 受托方 custodians {}, 结果 result {digest}", who.join(","))?;
+                writeln!(
+                    f,
+                    "  办结 finalised  高度 height {height}, 受托方 custodians {}, 结果 result {digest}",
+                    who.join(",")
+                )?;
             }
             Verdict::Refused { policy, clause, owner } => {
                 writeln!(f, "  拒绝 refused    {owner} · {policy} · {clause}")?;
             }
             Verdict::Expired { height } => writeln!(f, "  过期 expired    高度 height {height}")?,
         }
-        let standing = if self.still_in_force { "仍有效 in force" } else { "已撤回或被取代 withdrawn or replaced" };
+        let standing =
+            if self.still_in_force { "仍有效 in force" } else { "已撤回或被取代 withdrawn or replaced" };
         write!(f, "  模块 module     {standing} (高度 height {})", self.witnessed)
     }
 }

@@ -7,7 +7,7 @@ use super::{Ledger, keys};
 use crate::block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, Block, Timestamp, transactions_root};
 use crate::codec::Encode;
 use crate::transaction::{
-    Height, Payload, Signer, SignatureError, SignedTransaction, TRANSACTION_BYTES_MAX, TransactionId,
+    Height, Payload, SignatureError, SignedTransaction, Signer, TRANSACTION_BYTES_MAX, TransactionId,
     VALIDITY_BLOCKS_MAX, VerifiedTransaction,
 };
 use std::collections::BTreeSet;
@@ -149,7 +149,9 @@ impl fmt::Display for BlockFault {
             Self::Proposer => f.write_str("提议者不是验证节点 / the proposer is no validator"),
             Self::TooLarge => f.write_str("区块过大 / the block is too large"),
             Self::Duplicate(id) => write!(f, "交易重复 / a transaction appears twice: {id}"),
-            Self::Transaction(id, refusal) => write!(f, "交易不可入块 / a transaction may not be in it: {id}: {refusal}"),
+            Self::Transaction(id, refusal) => {
+                write!(f, "交易不可入块 / a transaction may not be in it: {id}: {refusal}")
+            }
         }
     }
 }

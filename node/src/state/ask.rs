@@ -43,8 +43,7 @@ impl<B: Backing> Execution<'_, B> {
         let mut status = self.status(id, asker, request, &found, as_of);
         Ok(match verdict {
             Err(Barred { policy, clause, owner }) => {
-                status.state =
-                    RequestState::Refused { policy: policy.clone(), clause: clause.clone(), owner };
+                status.state = RequestState::Refused { policy: policy.clone(), clause: clause.clone(), owner };
                 self.state.put(keys::request(id), &status);
                 TransactionOutcome::Refused { policy, clause, owner }
             }
@@ -58,7 +57,14 @@ impl<B: Backing> Execution<'_, B> {
         })
     }
 
-    fn status(&self, tx: TransactionId, asker: DepartmentId, request: &Request, found: &InForce<'_>, as_of: i32) -> RequestStatus {
+    fn status(
+        &self,
+        tx: TransactionId,
+        asker: DepartmentId,
+        request: &Request,
+        found: &InForce<'_>,
+        as_of: i32,
+    ) -> RequestStatus {
         RequestStatus {
             sequence: 0,
             height: self.height,
@@ -123,9 +129,9 @@ impl<B: Backing> Execution<'_, B> {
         let question = Question { asker: name, exchange: request.exchange, purpose: &request.purpose };
         let mut prices = Vec::new();
         for read in &found.policy.reads {
-            let owner = genesis
-                .department_named(&read.owner)
-                .ok_or_else(|| format!("部门未登记:{} / the department is not registered: {}", read.owner, read.owner))?;
+            let owner = genesis.department_named(&read.owner).ok_or_else(|| {
+                format!("部门未登记:{} / the department is not registered: {}", read.owner, read.owner)
+            })?;
             match self.ledger.register.gate(&read.owner, &read.schema, &question, self.height) {
                 Verdict::Permitted { points } => prices.push((owner.id, points)),
                 // An owner that signed the request has agreed to it; a prohibition holds for its author too.

@@ -55,7 +55,11 @@ pub(super) fn attest<B: Backing>(
 
 /// A result names the policy that decided: the one asked, in a version whose law is not after the block, and which reads
 /// nothing that the gate did not judge.
-fn check_policy<B: Backing>(run: &Execution<'_, B>, status: &RequestStatus, result: &SealedResult) -> Result<(), String> {
+fn check_policy<B: Backing>(
+    run: &Execution<'_, B>,
+    status: &RequestStatus,
+    result: &SealedResult,
+) -> Result<(), String> {
     let register = &run.ledger.register;
     let asked = register.version(status.module, &status.policy, status.version);
     let decided = register.version(result.module, &status.policy, result.version);
@@ -69,9 +73,17 @@ fn check_policy<B: Backing>(run: &Execution<'_, B>, status: &RequestStatus, resu
 }
 
 /// Only a contract writes, and only types that its policy declares and whose owners approved its module.
-fn check_writes<B: Backing>(run: &Execution<'_, B>, status: &RequestStatus, result: &SealedResult) -> Result<(), String> {
+fn check_writes<B: Backing>(
+    run: &Execution<'_, B>,
+    status: &RequestStatus,
+    result: &SealedResult,
+) -> Result<(), String> {
     if status.exchange != Exchange::Contract {
-        return if result.writes.is_empty() { Ok(()) } else { Err("非合约不得写入 / only a contract writes".to_owned()) };
+        return if result.writes.is_empty() {
+            Ok(())
+        } else {
+            Err("非合约不得写入 / only a contract writes".to_owned())
+        };
     }
     for record in &result.writes {
         let owner = run.ledger.genesis.department(record.owner).map(|d| d.name.as_str()).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::codec::{Decode, Encode};
 use crate::publication;
 use crate::state::feed::CustodyFeed;
 use crate::transaction::{
-    DepartmentId, Height, Payload, SealedRecord, Signer, SignedTransaction, TransactionId, VerifiedTransaction,
+    DepartmentId, Height, Payload, SealedRecord, SignedTransaction, Signer, TransactionId, VerifiedTransaction,
 };
 
 /// A block in execution.
@@ -104,7 +104,14 @@ impl<B: Backing> Execution<'_, B> {
             (Payload::Submit { records }, Signer::Department(sender)) => self.submit(sender, records)?,
             (Payload::Publish { source }, Signer::Department(sender)) => {
                 let ledger = self.ledger;
-                publication::publish(&mut self.state, &ledger.compilations, &ledger.genesis, sender, source, self.height)?;
+                publication::publish(
+                    &mut self.state,
+                    &ledger.compilations,
+                    &ledger.genesis,
+                    sender,
+                    source,
+                    self.height,
+                )?;
             }
             (Payload::Approve { source, meaning }, Signer::Department(sender)) => {
                 publication::approve(&mut self.state, sender, *source, *meaning)?;

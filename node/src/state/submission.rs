@@ -64,7 +64,12 @@ pub(super) fn check<B: Backing>(
 }
 
 /// Files a record under its id and its handles. `place` counts the records of the block.
-pub(super) fn file<B: Backing>(state: &mut Overlay<'_, B>, record: &SealedRecord, height: Height, place: &mut u32) -> RecordId {
+pub(super) fn file<B: Backing>(
+    state: &mut Overlay<'_, B>,
+    record: &SealedRecord,
+    height: Height,
+    place: &mut u32,
+) -> RecordId {
     let id = record.id();
     state.put(keys::record(id), record);
     for handle in &record.handles {

@@ -1,0 +1,374 @@
+//! The custodian: takes the ledger's feeds in order and answers permitted requests in order. Owns its whole state.
+//! Invariant: requests are evaluated strictly by sequence number; one that must wait holds up every later one; what a
+//! custodian signs depends on the ledger's order and the capsules alone, so a restarted one signs the same.
+//! Must not know: pipes, files, the node.
+
+use super::answer::{Refusal, Verdict};
+use super::arguments::{Arguments, open_arguments};
+use super::budget::{Meters, Moment, open_meter};
+use super::capsules::{CapsuleFault, CapsuleStore};
+use super::decide::{Decision, Sealed, Sealer, decide};
+use super::envelope::{EnvelopeError, SealingSecret, capsule_id};
+use super::handles::HandleKey;
+use super::library::{Library, Loaded};
+use super::plan::{Allowance, Gathered, Hold, Sources, gather};
+use super::protocol::{CustodyOrder, CustodyReport};
+use super::records::{Origin, Records};
+use crate::codec::Encode as _;
+use crate::crypto::{Digest, Keypair, Purpose};
+use crate::genesis::Genesis;
+use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
+use crate::transaction::{
+    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, Height, Payload, RecordId, SignedTransaction,
+    Signer, Transaction, TransactionId, attested_bytes,
+};
+use guiju_runtime::json::fact_from_json;
+use guiju_runtime::value::Fact;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Largest batch of attestations, in bytes; a transaction must stay below its own bound.
+const BATCH_BYTES_MAX: usize = 160 * 1024;
+/// How long an attestation may wait for a block.
+const VALID_BLOCKS: u64 = 1_000;
+/// Blocks after which a result that is not final yet is sent again.
+const RESEND_BLOCKS: u64 = 64;
+/// Lines of the audit log that may wait to be written.
+const AUDIT_LINES_MAX: usize = 65_536;
+
+/// A custodian's keys.
+pub struct CustodianKeys {
+    /// Its number in the register.
+    pub id: CustodianId,
+    /// Signs attestations.
+    pub signing: Keypair,
+    /// Opens what is sealed to the custody key.
+    pub custody: SealingSecret,
+}
+
+/// What the audit log says of one request; never about whom it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// The request.
+    pub request: TransactionId,
+    /// Its policy.
+    pub policy: String,
+    /// Its purpose.
+    pub purpose: String,
+    /// What came of it.
+    pub decision: String,
+}
+
+struct Open {
+    request: PermittedRequest,
+    /// The result and the height at which it was last sent, once evaluated.
+    attested: Option<(Attestation, Height)>,
+    /// Records that its evaluation wrote ahead of the ledger.
+    written: Vec<RecordId>,
+}
+
+/// A custodian.
+pub struct Custodian<C: CapsuleStore> {
+    keys: CustodianKeys,
+    genesis: Genesis,
+    chain: ChainId,
+    handle_keys: BTreeMap<String, HandleKey>,
+    library: Library,
+    records: Records,
+    capsules: C,
+    meters: Meters,
+    open: BTreeMap<u64, Open>,
+    height: Height,
+    caught_up: bool,
+    audit: VecDeque<AuditLine>,
+}
+
+impl<C: CapsuleStore> Custodian<C> {
+    /// A custodian at height 0. Errors if the genesis' handle keys do not open with its custody key.
+    pub fn new(genesis: Genesis, keys: CustodianKeys, capsules: C) -> Result<Self, EnvelopeError> {
+        let mut handle_keys = BTreeMap::new();
+        for department in &genesis.departments {
+            let key = HandleKey::open(&keys.custody, department.id, &department.handle_key_sealed)?;
+            handle_keys.insert(department.name.clone(), key);
+        }
+        let chain = genesis.chain_id();
+        Ok(Self {
+            keys,
+            genesis,
+            chain,
+            handle_keys,
+            library: Library::default(),
+            records: Records::default(),
+            capsules,
+            meters: Meters::default(),
+            open: BTreeMap::new(),
+            height: Height(0),
+            caught_up: false,
+            audit: VecDeque::new(),
+        })
+    }
+
+    /// Takes one order. Errors if the capsule store fails: the process must end then.
+    pub fn handle(&mut self, order: CustodyOrder) -> Result<Vec<CustodyReport>, CapsuleFault> {
+        match order {
+            CustodyOrder::Feed(feed) => {
+                self.feed(feed);
+                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
+            }
+            CustodyOrder::CaughtUp => {
+                self.caught_up = true;
+                self.proceed()
+            }
+            CustodyOrder::Capsules(capsules) => {
+                // A capsule is what its id says, whoever sent it.
+                let whole: Vec<_> = capsules.into_iter().filter(|(id, bytes)| capsule_id(bytes) == *id).collect();
+                self.capsules.put(&whole)?;
+                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
+            }
+            CustodyOrder::Want { capsules, from } => {
+                let mut held = Vec::new();
+                for id in capsules {
+                    held.extend(self.capsules.get(id)?.map(|bytes| (id, bytes)));
+                }
+                Ok(if held.is_empty() { vec![] } else { vec![CustodyReport::Have { to: from, capsules: held }] })
+            }
+        }
+    }
+
+    /// Lines of the audit log since the last call.
+    pub fn take_audit(&mut self) -> Vec<AuditLine> {
+        self.audit.drain(..).collect()
+    }
+
+    fn feed(&mut self, feed: CustodyFeed) {
+        if feed.height <= self.height {
+            return;
+        }
+        self.height = feed.height;
+        for module in &feed.modules {
+            self.library.activate(module);
+        }
+        for (index, (id, record)) in (0..).zip(&feed.records) {
+            self.records.file(*id, record, Origin::Submitted(feed.height), index);
+        }
+        for request in feed.requests {
+            self.open.insert(request.sequence, Open { request, attested: None, written: Vec::new() });
+        }
+        for finalised in &feed.finalised {
+            self.finalise(finalised);
+        }
+        for id in &feed.expired {
+            self.expire(*id);
+        }
+        self.meters.prune(feed.day);
+    }
+
+    /// The ledger's word on a request: what it wrote takes the place of what this custodian had written ahead.
+    fn finalise(&mut self, finalised: &FinalisedRequest) {
+        let Some(open) = self.open.remove(&finalised.sequence) else { return };
+        let agreed = open.attested.is_some_and(|(a, _)| a.digest == finalised.result.digest(finalised.id));
+        if !agreed {
+            for id in open.written {
+                self.records.unfile(id);
+            }
+            for (index, record) in (0..).zip(&finalised.result.writes) {
+                let origin = Origin::Written(open.request.height, finalised.sequence);
+                self.records.file(record.id(), record, origin, index);
+            }
+        }
+        let charges = open_meter(&self.keys.custody, self.chain, finalised.id, &finalised.result.meter);
+        let moment = Moment { sequence: finalised.sequence, day: open.request.day };
+        self.meters.settle(open.request.asker, moment, &charges.unwrap_or_default());
+    }
+
+    fn expire(&mut self, id: TransactionId) {
+        let found = self.open.iter().find(|(_, open)| open.request.id == id).map(|(sequence, _)| *sequence);
+        if let Some(open) = found.and_then(|sequence| self.open.remove(&sequence)) {
+            self.meters.forget(open.request.asker, open.request.sequence);
+        }
+    }
+
+    /// Evaluates what can be evaluated, in order, and reports it.
+    fn proceed(&mut self) -> Result<Vec<CustodyReport>, CapsuleFault> {
+        let mut reports = Vec::new();
+        let mut attestations = Vec::new();
+        let waiting: Vec<u64> =
+            self.open.iter().filter(|(_, open)| open.attested.is_none()).map(|(sequence, _)| *sequence).collect();
+        for sequence in waiting {
+            match self.evaluate(sequence) {
+                Ok(attestation) => attestations.push(attestation),
+                Err(Hold::Capsules(lacking)) => {
+                    reports.push(CustodyReport::Want(lacking));
+                    break;
+                }
+                Err(Hold::Fault(fault)) => return Err(fault),
+                Err(Hold::Unsettled | Hold::Refused(..)) => break,
+            }
+        }
+        attestations.extend(self.due_again());
+        for batch in batches(attestations) {
+            reports.push(CustodyReport::Transaction(self.transaction(batch)));
+        }
+        Ok(reports)
+    }
+
+    /// Results that the ledger has not made final for long, to be sent again.
+    fn due_again(&mut self) -> Vec<Attestation> {
+        let now = self.height;
+        let mut due = Vec::new();
+        for open in self.open.values_mut() {
+            if let Some((attestation, sent)) = &mut open.attested
+                && now.0 >= sent.0.saturating_add(RESEND_BLOCKS)
+            {
+                *sent = now;
+                due.push(attestation.clone());
+            }
+        }
+        due
+    }
+
+    fn evaluate(&mut self, sequence: u64) -> Result<Attestation, Hold> {
+        let request = match self.open.get(&sequence) {
+            Some(open) => open.request.clone(),
+            None => return Err(Hold::Unsettled),
+        };
+        let loaded = self.library.policy(request.module, request.version, &request.request.policy);
+        let arguments = open_arguments(&self.keys.custody, self.chain, request.asker, &request.request);
+        let decision = match (&loaded, &arguments) {
+            (None, _) => Decision::refused(Refusal::NoSuchPolicy, Vec::new()),
+            (_, Err(fault)) => Decision::refused(Refusal::Arguments(fault.to_string()), Vec::new()),
+            (Some(loaded), Ok(arguments)) => match self.gather(loaded, &request, arguments) {
+                Ok(gathered) => decide(loaded, &gathered),
+                Err(Hold::Refused(refusal, charges)) => Decision::refused(refusal, charges),
+                Err(hold) => return Err(hold),
+            },
+        };
+        self.note(&request, &decision);
+        let charges = decision.charges.clone();
+        let sealer = Sealer { genesis: &self.genesis, chain: self.chain, handle_keys: &self.handle_keys };
+        // Sealing fails only for a department key of low order, which the genesis file is at fault for.
+        let Ok(sealed) = sealer.seal(&request, loaded.as_deref(), arguments.as_ref().ok(), decision) else {
+            return Err(Hold::Unsettled);
+        };
+        self.meters.charge(request.asker, Moment { sequence, day: request.day }, &charges);
+        self.attest(&request, sealed)
+    }
+
+    fn gather(&self, loaded: &Loaded, request: &PermittedRequest, arguments: &Arguments) -> Result<Gathered, Hold> {
+        let policy = &loaded.policy;
+        let inputs = inputs(loaded, arguments).map_err(|what| Hold::Refused(Refusal::Arguments(what), Vec::new()))?;
+        let asker = self.genesis.department(request.asker).map_or("", |d| d.name.as_str());
+        let question = &request.request;
+        let allowance = Allowance {
+            limit: self.library.limit(policy, asker, question.exchange, &question.purpose),
+            price: policy.releases.iter().map(|r| r.declared_millibits).sum(),
+        };
+        let sources = Sources {
+            chain: self.chain,
+            opener: &self.keys.custody,
+            handle_keys: &self.handle_keys,
+            library: &self.library,
+            records: &self.records,
+            capsules: &self.capsules,
+            meters: &self.meters,
+        };
+        gather(&sources, loaded, request, &inputs, allowance)
+    }
+
+    /// Signs a result; what it writes is seen by later requests from now on.
+    fn attest(&mut self, request: &PermittedRequest, sealed: Sealed) -> Result<Attestation, Hold> {
+        let Sealed { result, capsules } = sealed;
+        let held: Vec<(CapsuleId, Vec<u8>)> = capsules.into_iter().map(|bytes| (capsule_id(&bytes), bytes)).collect();
+        if !held.is_empty() {
+            self.capsules.put(&held)?;
+        }
+        let mut written = Vec::new();
+        for (index, record) in (0..).zip(&result.writes) {
+            let id = record.id();
+            self.records.file(id, record, Origin::Written(request.height, request.sequence), index);
+            written.push(id);
+        }
+        let digest = result.digest(request.id);
+        let bytes = attested_bytes(self.chain, request.id, digest);
+        let signature = self.keys.signing.sign(Purpose::Attestation, &bytes);
+        let attestation = Attestation { request: request.id, digest, signature, result: Some(result) };
+        if let Some(open) = self.open.get_mut(&request.sequence) {
+            open.attested = Some((attestation.clone(), self.height));
+            open.written = written;
+        }
+        Ok(attestation)
+    }
+
+    fn transaction(&self, attestations: Vec<Attestation>) -> SignedTransaction {
+        let mut seed = self.keys.id.0.to_be_bytes().to_vec();
+        seed.extend_from_slice(&self.height.0.to_be_bytes());
+        for attestation in &attestations {
+            seed.extend_from_slice(&attestation.request.0.0);
+        }
+        let mut nonce = [0; 16];
+        nonce.copy_from_slice(&Digest::of("guiju/1/custody/nonce", &seed).0[..16]);
+        let sender = Signer::Custodian(self.keys.id);
+        let body = Transaction {
+            chain: self.chain,
+            sender,
+            nonce,
+            valid_until: Height(self.height.0.saturating_add(VALID_BLOCKS)),
+            payload: Payload::Attest { attestations },
+        };
+        SignedTransaction::sign(body, &[(sender, &self.keys.signing)])
+    }
+
+    fn note(&mut self, request: &PermittedRequest, decision: &Decision) {
+        let decision = match &decision.verdict {
+            Verdict::Decided { .. } => "decided",
+            Verdict::Refused(refusal) => refusal.word(),
+        };
+        if self.audit.len() < AUDIT_LINES_MAX {
+            self.audit.push_back(AuditLine {
+                request: request.id,
+                policy: request.request.policy.clone(),
+                purpose: request.request.purpose.clone(),
+                decision: decision.to_owned(),
+            });
+        }
+    }
+}
+
+/// The inputs in the policy's order. Errors name the input at fault.
+fn inputs(loaded: &Loaded, arguments: &Arguments) -> Result<Vec<Fact>, String> {
+    let policy = &loaded.policy;
+    if let Some((name, _)) = arguments.inputs.iter().find(|(n, _)| !policy.inputs.iter().any(|(p, _)| p == n)) {
+        return Err(format!("{name}: 策略没有这个输入 / the policy has no such input"));
+    }
+    let mut facts = Vec::new();
+    for (index, (name, ty)) in policy.inputs.iter().enumerate() {
+        let optional = policy.input_optional.get(index).copied().unwrap_or(false);
+        let fact = match arguments.inputs.iter().find(|(n, _)| n == name) {
+            Some((_, value)) => fact_from_json(ty, value).map_err(|fault| format!("{name}: {fault}"))?,
+            None => Fact::Absent,
+        };
+        if fact == Fact::Absent && !optional {
+            return Err(format!("{name}: 缺少输入 / the input is missing"));
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
+}
+
+/// Attestations in transactions of bounded size.
+fn batches(attestations: Vec<Attestation>) -> Vec<Vec<Attestation>> {
+    let mut batches: Vec<Vec<Attestation>> = Vec::new();
+    let mut size = 0;
+    for attestation in attestations {
+        let bytes = attestation.to_bytes().len();
+        let full = batches.last().is_none_or(|b| b.len() >= ATTESTATIONS_MAX || size + bytes > BATCH_BYTES_MAX);
+        if full {
+            batches.push(Vec::new());
+            size = 0;
+        }
+        size += bytes;
+        if let Some(batch) = batches.last_mut() {
+            batch.push(attestation);
+        }
+    }
+    batches
+}

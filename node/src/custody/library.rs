@@ -1,0 +1,150 @@
+//! The policies a custodian can run. Owns the compiled modules of the ledger, each with native code where that agrees
+//! with the interpreter. Invariant: a policy is compiled from the very source its module hash names, and native code is
+//! used only after it agreed with the interpreter on the module's own tests and on boundary frames.
+//! Must not know: records, keys, requests in progress.
+
+use crate::crypto::Digest;
+use crate::publication::CompiledModule;
+use crate::state::feed::ActivatedModule;
+use crate::transaction::Exchange;
+use guiju_compiler::ast::ExchangeWord;
+use guiju_compiler::package::{Package, Policy, Sharing, Test, compile};
+use guiju_compiler::source::SourceFile;
+use guiju_compiler::{codegen, interpret};
+use guiju_runtime::evaluate::Evaluation;
+use guiju_runtime::frame::{Frame, Interner};
+use guiju_runtime::module::Module;
+use guiju_runtime::value::{Fact, Schema};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A policy ready to run.
+pub(super) struct Loaded {
+    pub(super) policy: Arc<Policy>,
+    native: Option<Module>,
+    /// Source hashes of the modules it rests on, its own included, by full name.
+    pub(super) standards: BTreeMap<String, Digest>,
+}
+
+impl Loaded {
+    /// Evaluates the policy over `frame`.
+    pub(super) fn run(&self, frame: &Frame) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        let ran = self.native.as_ref().is_some_and(|native| native.run(frame, &mut evaluation).is_ok());
+        if ran { evaluation } else { interpret::run(&self.policy.program, frame.words()) }
+    }
+}
+
+struct Source {
+    name: String,
+    text: String,
+}
+
+/// All modules that are or were in force.
+#[derive(Default)]
+pub(super) struct Library {
+    sources: BTreeMap<Digest, Source>,
+    policies: BTreeMap<(Digest, u32), Vec<Arc<Loaded>>>,
+    schemas: BTreeMap<(Digest, String), Arc<Schema>>,
+    /// Sharing policies by the module that holds them, so that a newer module of a name replaces an older.
+    sharings: BTreeMap<String, Vec<Arc<Sharing>>>,
+}
+
+impl Library {
+    /// Takes a module in that the ledger activated. A module that does not compile here cannot be on an honest ledger of
+    /// this edition; its policies are then not to be had.
+    pub(super) fn activate(&mut self, module: &ActivatedModule) {
+        let imports = module.imports.iter().filter_map(|hash| self.sources.get(hash).map(|s| s.text.clone()));
+        let mut texts: Vec<String> = imports.collect();
+        if texts.len() < module.imports.len() || CompiledModule::source_hash(&module.source) != module.hash {
+            return;
+        }
+        texts.push(module.source.clone());
+        let files: Vec<SourceFile> =
+            texts.into_iter().map(|text| SourceFile { name: String::new(), text }).collect();
+        let Some(package) = compile(&files).package else { return };
+        let Some(name) = package.modules.last().map(|m| m.name.clone()) else { return };
+        let mut standards: BTreeMap<String, Digest> = BTreeMap::new();
+        for hash in &module.imports {
+            if let Some(source) = self.sources.get(hash) {
+                standards.insert(source.name.clone(), *hash);
+            }
+        }
+        standards.insert(name.clone(), module.hash);
+        self.sources.insert(module.hash, Source { name: name.clone(), text: module.source.clone() });
+        for schema in package.schemas.iter().filter(|s| s.module == name) {
+            self.schemas.insert((module.hash, schema.name.clone()), schema.clone());
+        }
+        for (index, policy) in package.policies.iter().enumerate().filter(|(_, p)| p.module == name) {
+            let tests = package.tests.iter().filter(|t| t.policy_index == index);
+            let native = native(policy, tests);
+            let loaded = Loaded { policy: policy.clone(), native, standards: standards.clone() };
+            self.policies.entry((module.hash, policy.version)).or_default().push(Arc::new(loaded));
+        }
+        self.sharings.insert(name.clone(), own_sharings(&package, &name));
+    }
+
+    /// The policy that a request names, of the module and version the ledger found for it.
+    pub(super) fn policy(&self, module: Digest, version: u32, name: &str) -> Option<Arc<Loaded>> {
+        let full = |p: &Policy| format!("{}.{}", p.module, p.name);
+        let found = self.policies.get(&(module, version))?;
+        found.iter().find(|l| l.policy.name == name || full(&l.policy) == name).cloned()
+    }
+
+    /// The certificate type `name` as the module with source hash `standard` declares it.
+    pub(super) fn schema(&self, standard: Digest, name: &str) -> Option<&Arc<Schema>> {
+        self.schemas.get(&(standard, name.to_owned()))
+    }
+
+    /// Least number of thousandths of a bit a day that the clauses permitting this question allow; none: no limit.
+    pub(super) fn limit(&self, policy: &Policy, asker: &str, exchange: Exchange, purpose: &str) -> Option<u32> {
+        let mut least: Option<u32> = None;
+        for read in &policy.reads {
+            for sharing in self.sharings.values().flatten().filter(|s| s.schema == read.schema) {
+                let clause = sharing.interpret(asker, word(exchange), purpose).and_then(|i| sharing.clauses.get(i));
+                if let Some(limit) = clause.filter(|c| c.permit).and_then(|c| c.millibits_per_day) {
+                    least = Some(least.map_or(limit, |l| l.min(limit)));
+                }
+            }
+        }
+        least
+    }
+}
+
+fn own_sharings(package: &Package, name: &str) -> Vec<Arc<Sharing>> {
+    package.sharings.iter().filter(|s| s.module == name).cloned().collect()
+}
+
+fn word(exchange: Exchange) -> ExchangeWord {
+    match exchange {
+        Exchange::Verification => ExchangeWord::Verification,
+        Exchange::Detail => ExchangeWord::Detail,
+        Exchange::Evaluation => ExchangeWord::Evaluation,
+        Exchange::Contract => ExchangeWord::Contract,
+    }
+}
+
+/// Native code, if it agrees with the interpreter on every test's facts, on nothing known and on everything absent.
+fn native<'a>(policy: &Policy, tests: impl Iterator<Item = &'a Test>) -> Option<Module> {
+    let module = codegen::native(&policy.program).ok()?;
+    let mut frames = vec![Frame::new(&policy.layout)];
+    let absent: Vec<(usize, Fact)> = (0..policy.layout.roots.len()).map(|root| (root, Fact::Absent)).collect();
+    frames.push(frame_of(policy, &absent));
+    frames.extend(tests.map(|test| frame_of(policy, &test.facts)));
+    let agrees = |frame: &Frame| {
+        let mut evaluation = Evaluation::default();
+        module.run(frame, &mut evaluation).is_ok()
+            && evaluation == interpret::run(&policy.program, frame.words())
+    };
+    frames.iter().all(agrees).then_some(module)
+}
+
+fn frame_of(policy: &Policy, facts: &[(usize, Fact)]) -> Frame {
+    let mut interner = Interner::new(&policy.program.literals);
+    let mut frame = Frame::new(&policy.layout);
+    for (root, fact) in facts {
+        // A fact that does not fit leaves its root unknown, which is a frame to compare on as good as any.
+        let _ = frame.put(&policy.layout, *root, fact, &mut interner);
+    }
+    frame
+}
