@@ -100,7 +100,9 @@ fn fact(ty: &Type, term: &WriteTerm, evaluation: &Evaluation, interner: &Interne
             let word = scalar.get().expect("known whenever the outcome has the value");
             Fact::Known(match ty {
                 Type::Date => Value::Date(Date::from_days(word).expect("a day")),
-                Type::Text { .. } | Type::Identifier(_) => Value::Text(interner.text(word).expect("interned").to_owned()),
+                Type::Text { .. } | Type::Identifier(_) => {
+                    Value::Text(interner.text(word).expect("interned").to_owned())
+                }
                 Type::Enum(_) => Value::Enum(u16::try_from(word).expect("a variant")),
                 Type::Integer { .. } => Value::Integer(word),
                 other => panic!("no shipped contract writes {other:?}"),
