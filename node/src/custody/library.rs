@@ -60,8 +60,7 @@ impl Library {
             return;
         }
         texts.push(module.source.clone());
-        let files: Vec<SourceFile> =
-            texts.into_iter().map(|text| SourceFile { name: String::new(), text }).collect();
+        let files: Vec<SourceFile> = texts.into_iter().map(|text| SourceFile { name: String::new(), text }).collect();
         let Some(package) = compile(&files).package else { return };
         let Some(name) = package.modules.last().map(|m| m.name.clone()) else { return };
         let mut standards: BTreeMap<String, Digest> = BTreeMap::new();
@@ -133,8 +132,7 @@ fn native<'a>(policy: &Policy, tests: impl Iterator<Item = &'a Test>) -> Option<
     frames.extend(tests.map(|test| frame_of(policy, &test.facts)));
     let agrees = |frame: &Frame| {
         let mut evaluation = Evaluation::default();
-        module.run(frame, &mut evaluation).is_ok()
-            && evaluation == interpret::run(&policy.program, frame.words())
+        module.run(frame, &mut evaluation).is_ok() && evaluation == interpret::run(&policy.program, frame.words())
     };
     frames.iter().all(agrees).then_some(module)
 }

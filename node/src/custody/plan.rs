@@ -229,11 +229,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
     }
 
     /// Charges every person reached, before any record about them is opened.
-    fn guard<'s>(
-        &mut self,
-        evidence: &Evidence,
-        subjects: impl Iterator<Item = &'s String>,
-    ) -> Result<(), Hold> {
+    fn guard<'s>(&mut self, evidence: &Evidence, subjects: impl Iterator<Item = &'s String>) -> Result<(), Hold> {
         if !is_personal(evidence) {
             return Ok(());
         }
