@@ -6,9 +6,9 @@
 use crate::crypto::Digest;
 use crate::publication::CompiledModule;
 use crate::state::feed::ActivatedModule;
-use crate::transaction::Exchange;
+use crate::transaction::{Exchange, Height};
 use guiju_compiler::ast::ExchangeWord;
-use guiju_compiler::package::{Package, Policy, Sharing, Test, compile};
+use guiju_compiler::package::{Policy, Sharing, Test, compile};
 use guiju_compiler::source::SourceFile;
 use guiju_compiler::{codegen, interpret};
 use guiju_runtime::evaluate::Evaluation;
@@ -46,14 +46,15 @@ pub(super) struct Library {
     sources: BTreeMap<Digest, Source>,
     policies: BTreeMap<(Digest, u32), Vec<Arc<Loaded>>>,
     schemas: BTreeMap<(Digest, String), Arc<Schema>>,
-    /// Sharing policies by the module that holds them, so that a newer module of a name replaces an older.
-    sharings: BTreeMap<String, Vec<Arc<Sharing>>>,
+    /// Sharing policies by the module that holds them and the height that activated it: a newer module of a name
+    /// replaces an older for requests ordered after it, so that a request long pending finds what it found before.
+    sharings: BTreeMap<String, BTreeMap<Height, Vec<Arc<Sharing>>>>,
 }
 
 impl Library {
     /// Takes a module in that the ledger activated. A module that does not compile here cannot be on an honest ledger of
     /// this edition; its policies are then not to be had.
-    pub(super) fn activate(&mut self, module: &ActivatedModule) {
+    pub(super) fn activate(&mut self, module: &ActivatedModule, height: Height) {
         let imports = module.imports.iter().filter_map(|hash| self.sources.get(hash).map(|s| s.text.clone()));
         let mut texts: Vec<String> = imports.collect();
         if texts.len() < module.imports.len() || CompiledModule::source_hash(&module.source) != module.hash {
@@ -81,7 +82,8 @@ impl Library {
             let loaded = Loaded { policy: policy.clone(), native, standards: standards.clone() };
             self.policies.entry((module.hash, policy.version)).or_default().push(Arc::new(loaded));
         }
-        self.sharings.insert(name.clone(), own_sharings(&package, &name));
+        let own = package.sharings.iter().filter(|s| s.module == name).cloned().collect();
+        self.sharings.entry(name).or_default().insert(height, own);
     }
 
     /// The policy that a request names, of the module and version the ledger found for it.
@@ -96,11 +98,21 @@ impl Library {
         self.schemas.get(&(standard, name.to_owned()))
     }
 
-    /// Least number of thousandths of a bit a day that the clauses permitting this question allow; none: no limit.
-    pub(super) fn limit(&self, policy: &Policy, asker: &str, exchange: Exchange, purpose: &str) -> Option<u32> {
+    /// Least number of thousandths of a bit a day that the clauses permitting this question, ordered at `height`, allow;
+    /// none: no limit. A module is in force from the block after its activation on.
+    pub(super) fn limit(
+        &self,
+        policy: &Policy,
+        height: Height,
+        asker: &str,
+        exchange: Exchange,
+        purpose: &str,
+    ) -> Option<u32> {
         let mut least: Option<u32> = None;
+        let in_force = self.sharings.values().filter_map(|versions| versions.range(..height).next_back());
+        let sharings: Vec<&Arc<Sharing>> = in_force.flat_map(|(_, sharings)| sharings).collect();
         for read in &policy.reads {
-            for sharing in self.sharings.values().flatten().filter(|s| s.schema == read.schema) {
+            for sharing in sharings.iter().filter(|s| s.schema == read.schema && s.owner == read.owner) {
                 let clause = sharing.interpret(asker, word(exchange), purpose).and_then(|i| sharing.clauses.get(i));
                 if let Some(limit) = clause.filter(|c| c.permit).and_then(|c| c.millibits_per_day) {
                     least = Some(least.map_or(limit, |l| l.min(limit)));
@@ -109,10 +121,6 @@ impl Library {
         }
         least
     }
-}
-
-fn own_sharings(package: &Package, name: &str) -> Vec<Arc<Sharing>> {
-    package.sharings.iter().filter(|s| s.module == name).cloned().collect()
 }
 
 fn word(exchange: Exchange) -> ExchangeWord {
