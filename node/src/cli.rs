@@ -5,6 +5,7 @@
 mod custodian;
 mod demo;
 mod run;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -46,6 +47,10 @@ enum Command {
     Run(run::Run),
     /// 运行解密中心进程(由节点启动) / Run a custodian; started by its node
     Custodian(custodian::Custodian),
+    /// 主流程演示:四个节点依三项真实策略作出决定 / The main job: four nodes decide three real policies
+    Demo(demo::Demo),
+    /// 离线验证回执 / Check receipts offline
+    Verify(verify::Verify),
 }
 
 /// Parses the command line and runs the command.
@@ -54,6 +59,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Run(command) => command.run(),
         Command::Custodian(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Verify(command) => command.run(),
     })
 }
 

@@ -131,11 +131,11 @@ impl Session {
             match gateway.submit(envelope) {
                 Ok(id) => return Ok(id),
                 // Known already: an earlier try got through although its reply did not.
-                Err(ClientFault::Refused { code, .. }) if code == "already-executed" || code == "already-pending" => {
+                Err(ClientFault::Refused { code, .. }) if code == "already-executed" => {
                     return Ok(envelope.transaction.body.id());
                 }
                 // Full: wait for blocks to be made.
-                Err(ClientFault::Refused { code, .. }) if code == "busy" || code == "mempool-full" => {}
+                Err(ClientFault::Refused { code, .. }) if code == "busy" || code == "sender-busy" => {}
                 Err(ClientFault::Unreachable(_)) => {}
                 Err(fault) => return Err(fault.into()),
             }

@@ -41,6 +41,10 @@ impl Problem {
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "没有找到", "there is no such thing")
     }
+    /// It exists, or may, but cannot be told yet; the text says why.
+    pub(super) fn not_ready(text: &str) -> Self {
+        Self::of_text(StatusCode::NOT_FOUND, "not-ready", text)
+    }
     pub(super) fn too_large(limit: usize) -> Self {
         let (zh, en) = (format!("请求超过 {limit} 字节"), format!("the request is over {limit} bytes"));
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &zh, &en)
@@ -75,7 +79,9 @@ impl From<StoreError> for Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let (status, code) = match &rejection {
-            Rejection::Ledger(_) => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+            Rejection::Ledger(refusal) => {
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code(), &refusal.zh(), &refusal.en());
+            }
             Rejection::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Rejection::Capsules => (StatusCode::BAD_REQUEST, "capsules"),
             Rejection::SenderBusy => (StatusCode::TOO_MANY_REQUESTS, "sender-busy"),

@@ -7,8 +7,11 @@ use super::{BODY_BYTES_MAX, Gateway, REQUEST_TIMEOUT, Submission, WAIT_MAX};
 use crate::block::Header;
 use crate::codec::{Decode, Reader};
 use crate::crypto::{Digest, PublicKey, hex, unhex};
+use crate::publication::ModuleEntry;
+use crate::receipt;
 use crate::state::keys;
-use crate::transaction::{Envelope, Height, TransactionId};
+use crate::store::StoreError;
+use crate::transaction::{DepartmentId, Envelope, Height, TransactionId};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -38,6 +41,7 @@ pub(super) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/modules", get(modules))
+        .route("/v1/receipts/{id}", get(receipt))
         .route("/v1/state/{key}", get(state_value))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::not_found())
@@ -157,10 +161,34 @@ pub(super) fn id_of(text: &str) -> Result<TransactionId, Problem> {
         .ok_or_else(|| Problem::malformed("编号须为64位十六进制", "an id must be 64 hexadecimal digits"))
 }
 
-/// Published modules, by the hash of their source.
+/// Published modules, with who approved them and from when they are in force.
 async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
     let entries = gateway.store.view()?.state_with_prefix(keys::MODULES, MODULES_MAX)?;
-    let hashes =
-        entries.iter().map(|(key, _)| json!({ "source": hex(key.strip_prefix(keys::MODULES).unwrap_or(key)) }));
-    Ok(Json(hashes.collect()))
+    let numbers = |departments: &[DepartmentId]| departments.iter().map(|d| d.0).collect::<Vec<_>>();
+    let mut modules = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let entry = ModuleEntry::from_bytes(&value).map_err(|_| StoreError::Damaged("module"))?;
+        modules.push(json!({
+            "name": entry.name,
+            "hash": hex(key.strip_prefix(keys::MODULES).unwrap_or(&key)),
+            "meaning": entry.meaning.hex(),
+            "publisher": entry.publisher.0,
+            "published": entry.height.0,
+            "concerned": numbers(&entry.departments),
+            "approved": numbers(&entry.approvals),
+            "active": entry.active_from.map(|h| h.0),
+            "replaced_by": entry.replaced_by.map(|hash| hash.hex()),
+        }));
+    }
+    Ok(Json(Value::Array(modules)))
+}
+
+/// A receipt's file, once the block after the decision exists.
+async fn receipt(State(gateway): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = id_of(&id)?;
+    let store = gateway.store.clone();
+    let assembled = tokio::task::spawn_blocking(move || receipt::assemble(&store, id));
+    let assembled = assembled.await.map_err(|_| Problem::stopping())?;
+    let receipt = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
+    bytes_or_not_found(Some(receipt.to_file()))
 }
