@@ -14,7 +14,8 @@ use guiju_compiler::{codegen, interpret};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner};
 use guiju_runtime::module::Module;
-use guiju_runtime::value::{Fact, Schema};
+use guiju_runtime::date::Date;
+use guiju_runtime::value::{Fact, IdentifierKind, Schema, Type, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -132,12 +133,22 @@ fn word(exchange: Exchange) -> ExchangeWord {
     }
 }
 
-/// Native code, if it agrees with the interpreter on every test's facts, on nothing known and on everything absent.
+/// Native code, if it agrees with the interpreter on every test's facts, on nothing known, on everything absent, on least
+/// and greatest values, and on these with each root in turn unknown.
 fn native<'a>(policy: &Policy, tests: impl Iterator<Item = &'a Test>) -> Option<Module> {
     let module = codegen::native(&policy.program).ok()?;
     let mut frames = vec![Frame::new(&policy.layout)];
     let absent: Vec<(usize, Fact)> = (0..policy.layout.roots.len()).map(|root| (root, Fact::Absent)).collect();
     frames.push(frame_of(policy, &absent));
+    for high in [false, true] {
+        let known: Vec<(usize, Fact)> =
+            policy.layout.roots.iter().map(|root| Fact::Known(extreme(&root.ty, high))).enumerate().collect();
+        frames.push(frame_of(policy, &known));
+        for left_out in 0..known.len() {
+            let rest: Vec<_> = known.iter().filter(|(root, _)| *root != left_out).cloned().collect();
+            frames.push(frame_of(policy, &rest));
+        }
+    }
     frames.extend(tests.map(|test| frame_of(policy, &test.facts)));
     let agrees = |frame: &Frame| {
         let mut evaluation = Evaluation::default();
@@ -145,6 +156,42 @@ fn native<'a>(policy: &Policy, tests: impl Iterator<Item = &'a Test>) -> Option<
             && evaluation == interpret::run(&policy.program, frame.words())
     };
     frames.iter().all(agrees).then_some(module)
+}
+
+/// The least or the greatest value of a type: empty or full lists, optional fields absent or known.
+fn extreme(ty: &Type, high: bool) -> Value {
+    let pick = |low: i64, top: i64| if high { top } else { low };
+    match ty {
+        Type::Boolean => Value::Boolean(high),
+        Type::Integer { low, high: top, .. } | Type::Money { low, high: top } => Value::Integer(pick(*low, *top)),
+        Type::Date => Value::Date(if high { Date::MAX } else { Date::MIN }),
+        Type::Month => Value::Month(if high { Date::MAX } else { Date::MIN }.month()),
+        Type::Text { max } => Value::Text("极".repeat(if high { *max as usize } else { 0 })),
+        Type::Identifier(kind) => Value::Text(sample(*kind).to_owned()),
+        Type::Enum(of) => Value::Enum(if high { of.variants.len().saturating_sub(1) as u16 } else { 0 }),
+        Type::Group(group) => Value::Group(
+            group
+                .fields
+                .iter()
+                .map(|f| if f.optional && !high { Fact::Absent } else { Fact::Known(extreme(&f.ty, high)) })
+                .collect(),
+        ),
+        Type::List { element, max } => {
+            Value::List(vec![extreme(element, high); if high { *max as usize } else { 0 }])
+        }
+    }
+}
+
+/// A well-formed identifier that is nobody's: region prefix 3299 is not assigned.
+fn sample(kind: IdentifierKind) -> &'static str {
+    match kind {
+        IdentifierKind::CitizenId => "32990219850612001X",
+        IdentifierKind::CreditCode => "11100000000013338W",
+        IdentifierKind::CertificateId => {
+            "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U"
+        }
+        IdentifierKind::UnitCode => "329902001001GB00001F00000001",
+    }
 }
 
 fn frame_of(policy: &Policy, facts: &[(usize, Fact)]) -> Frame {
@@ -155,4 +202,30 @@ fn frame_of(policy: &Policy, facts: &[(usize, Fact)]) -> Frame {
         let _ = frame.put(&policy.layout, *root, fact, &mut interner);
     }
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guiju_runtime::identifier;
+
+    #[test]
+    fn extremes_fit_their_types() {
+        for kind in [
+            IdentifierKind::CitizenId,
+            IdentifierKind::CreditCode,
+            IdentifierKind::CertificateId,
+            IdentifierKind::UnitCode,
+        ] {
+            assert_eq!(identifier::check(kind, sample(kind)), Ok(()));
+        }
+        let text = include_str!("tests/law/standard.gj").to_owned();
+        let package = compile(&[SourceFile { name: String::new(), text }]).package.expect("compiles");
+        for schema in &package.schemas {
+            let ty = Type::Group(schema.group.clone());
+            for high in [false, true] {
+                assert_eq!(guiju_runtime::schema::check_value(&ty, &extreme(&ty, high)), Ok(()), "{}", schema.name);
+            }
+        }
+    }
 }
