@@ -66,6 +66,8 @@ pub struct Applicant {
     pub as_of: Date,
     /// District of the home, a variant of `区`.
     pub district: String,
+    /// District of the applicant's register book, a variant of `区`; `None` for people from elsewhere.
+    pub registered: Option<String>,
     /// `新建商品住房` or `存量住房`, a variant of `房源`.
     pub kind: String,
 }
@@ -135,7 +137,9 @@ pub enum CityFault {
 impl fmt::Display for CityFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooFew(n) => write!(f, "人口 {n} 少于 {PERSONS_MIN} (at least {PERSONS_MIN} persons are needed, not {n})"),
+            Self::TooFew(n) => {
+                write!(f, "人口 {n} 少于 {PERSONS_MIN} (at least {PERSONS_MIN} persons are needed, not {n})")
+            }
             Self::NoSchema(s) => write!(f, "数据标准没有证书 {s} (the data standard has no certificate {s})"),
             Self::NoField(s) => write!(f, "数据标准没有字段 {s} (the data standard has no field {s})"),
             Self::Missing(s) => write!(f, "字段 {s} 没有取值 (field {s} is required but the city does not fill it)"),
@@ -197,6 +201,13 @@ impl Applicant {
     }
 }
 
+impl Applicant {
+    /// The applicant as the register knows them, for verification.
+    pub fn resident(&self) -> Resident {
+        Resident { citizen: self.citizen.clone(), district: self.registered.clone() }
+    }
+}
+
 impl RaceUnit {
     /// The inputs of 权利负担核查, 查封登记 or 二手房转移登记 for this unit.
     ///
@@ -238,7 +249,8 @@ fn inputs<'a>(policy: &Policy, given: impl Fn(&str) -> Option<&'a str>) -> Resul
         let text = given(name).ok_or_else(|| CityFault::NoInput(name.clone()))?;
         let value = match ty {
             Type::Enum(e) => {
-                let index = e.variants.iter().position(|(n, _)| n == text).ok_or_else(|| CityFault::NoInput(name.clone()))?;
+                let index =
+                    e.variants.iter().position(|(n, _)| n == text).ok_or_else(|| CityFault::NoInput(name.clone()))?;
                 Value::Enum(index as u16)
             }
             Type::Text { .. } | Type::Identifier(_) => Value::Text(text.to_owned()),

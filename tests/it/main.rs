@@ -4,6 +4,7 @@ mod cli;
 mod diagnostics;
 mod differential;
 mod evidence;
+mod law;
 mod layout;
 mod replica;
 mod simulation;

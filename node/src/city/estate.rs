@@ -20,19 +20,30 @@ pub(super) fn file_contracts(
     registrar: &mut Registrar,
 ) -> Result<Vec<Applicant>, CityFault> {
     let mut applicants = Vec::with_capacity(applications.len());
+    let seller = identity::citizen(0, day(1960, 1, 1), 1);
     for (number, application) in applications.iter().enumerate() {
         let person = &all.persons[application.person];
         let kind = if application.new_build { "新建商品住房" } else { "存量住房" };
         let contract = format!("NJ{}{number:06}", application.as_of.civil().0);
         let unit = identity::unit(application.district, CONTRACT_PARCELS + number as u32 / 50, number as u32 + 1);
-        let sellers = if application.new_build { Vec::new() } else { vec![("32990219600101001X", "示例卖方")] };
+        let sellers = if application.new_build { Vec::new() } else { vec![(seller.as_str(), "示例卖方")] };
         let filed = application.as_of;
-        file_contract(registrar, &contract, kind, application.district, &unit, &[(&person.id, &person.name)], &sellers, filed)?;
+        file_contract(
+            registrar,
+            &contract,
+            kind,
+            application.district,
+            &unit,
+            &[(&person.id, &person.name)],
+            &sellers,
+            filed,
+        )?;
         applicants.push(Applicant {
             citizen: person.id.clone(),
             contract,
             as_of: application.as_of,
             district: identity::DISTRICTS[application.district].0.to_owned(),
+            registered: person.local.then(|| identity::DISTRICTS[person.district].0.to_owned()),
             kind: kind.to_owned(),
         });
     }
@@ -51,7 +62,11 @@ fn file_contract(
     filed: Date,
 ) -> Result<(), CityFault> {
     let parties = |who: &[(&str, &str)]| {
-        Cell::List(who.iter().map(|(id, name)| Cell::Group(vec![("身份号", Cell::text(*id)), ("姓名", Cell::text(*name))])).collect())
+        Cell::List(
+            who.iter()
+                .map(|(id, name)| Cell::Group(vec![("身份号", Cell::text(*id)), ("姓名", Cell::text(*name))]))
+                .collect(),
+        )
     };
     let cells = vec![
         ("合同号", Cell::text(number)),
@@ -79,10 +94,8 @@ pub(super) fn register(
     let mut draw = Draw::new(seed, 4);
     let mut number = 0u32;
     for household in &all.households {
-        let homes = match draw.weighted(&[300, 450, 200]) {
-            3 => 3,
-            n => n,
-        };
+        // None, one, two, three.
+        let homes = draw.weighted(&[300, 450, 200]);
         let adults: Vec<&Person> = household.iter().map(|i| &all.persons[*i]).filter(|p| p.adult).collect();
         for _ in 0..homes {
             number += 1;
@@ -140,7 +153,15 @@ fn home(
     let owners = if joint { vec![(adults[0], 50), (adults[1], 50)] } else { vec![(adults[first], 100)] };
     let means = ["买卖", "继承", "赠与"][draw.weighted(&[900, 60])];
     let (year, prefix) = (registered.civil().0, identity::DISTRICTS[district].0.chars().next().unwrap_or('宁'));
-    title(registrar, &format!("苏({year})宁{prefix}不动产权第{number:07}号"), &unit, district, &owners, registered, means)?;
+    title(
+        registrar,
+        &format!("苏({year})宁{prefix}不动产权第{number:07}号"),
+        &unit,
+        district,
+        &owners,
+        registered,
+        means,
+    )?;
     summary.titles += 1;
     if draw.chance(300) {
         mortgage(draw, &unit, number, registered, registrar)?;
@@ -156,7 +177,13 @@ fn home(
     Ok(())
 }
 
-fn mortgage(draw: &mut Draw, unit: &str, number: u32, bought: Date, registrar: &mut Registrar) -> Result<(), CityFault> {
+fn mortgage(
+    draw: &mut Draw,
+    unit: &str,
+    number: u32,
+    bought: Date,
+    registrar: &mut Registrar,
+) -> Result<(), CityFault> {
     let registered = bought.add_months(draw.between(0, 6));
     // The register has had a column for a ban on transfer since this day; older rows have none.
     let banned = (registered >= day(2021, 4, 6)).then(|| draw.chance(600));

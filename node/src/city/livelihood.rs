@@ -21,8 +21,16 @@ pub(super) struct Application {
 }
 
 /// First days of the versions of 购房资格 and the last day drawn, so that every version gets its applicants.
-const ERAS: [(i32, u8, u8); 8] =
-    [(2016, 9, 26), (2016, 10, 6), (2017, 3, 16), (2017, 5, 3), (2018, 1, 8), (2022, 4, 12), (2023, 9, 8), (2024, 12, 31)];
+const ERAS: [(i32, u8, u8); 8] = [
+    (2016, 9, 26),
+    (2016, 10, 6),
+    (2017, 3, 16),
+    (2017, 5, 3),
+    (2018, 1, 8),
+    (2022, 4, 12),
+    (2023, 9, 8),
+    (2024, 12, 31),
+];
 
 /// Chooses [`APPLICANTS`] adults, people from elsewhere twice as often as their share.
 pub(super) fn choose_applicants(seed: u64, all: &Population) -> Vec<Application> {
@@ -34,10 +42,13 @@ pub(super) fn choose_applicants(seed: u64, all: &Population) -> Vec<Application>
         let day = |i: usize| Date::new(ERAS[i].0, ERAS[i].1, ERAS[i].2).expect("a real day");
         let (from, to) = (day(era), day(era + 1).add_days(-1));
         let as_of = from.add_days(draw.between(0, i64::from(to.days() - from.days())));
-        let wants_local = draw.chance(450);
+        let wants_local = draw.chance(400);
         let person = draw.between(0, all.persons.len() as i64 - 1) as usize;
         let who = &all.persons[person];
-        let fits = who.adult && who.local == wants_local && who.birth.years_until(as_of) >= 20 && !taken.contains(&who.household);
+        let fits = who.adult
+            && who.local == wants_local
+            && who.birth.years_until(as_of) >= 20
+            && !taken.contains(&who.household);
         if fits {
             taken.insert(who.household);
             let district = draw.weighted(&[90, 100, 100, 110, 110, 90, 80, 140, 60, 60]);
@@ -70,7 +81,7 @@ pub(super) fn register(
         if !worked.is_empty() && draw.chance(850) {
             insurance(&mut draw, person, &worked, registrar)?;
         }
-        if !worked.is_empty() && draw.chance(if applies { 300 } else { 120 }) {
+        if !worked.is_empty() && draw.chance(if applies { 150 } else { 120 }) {
             tax(&mut draw, person, &worked, registrar)?;
         }
         if draw.chance(if applies { 70 } else { 15 }) {
@@ -100,7 +111,12 @@ fn posted(month: YearMonth, months_late: i64) -> Date {
     Date::new(year, number, 15).expect("the 15th exists in every month").add_months(months_late)
 }
 
-fn insurance(draw: &mut Draw, person: &Person, months: &[YearMonth], registrar: &mut Registrar) -> Result<(), CityFault> {
+fn insurance(
+    draw: &mut Draw,
+    person: &Person,
+    months: &[YearMonth],
+    registrar: &mut Registrar,
+) -> Result<(), CityFault> {
     let employer = draw.between(1, 2_500) as u32;
     let back_pays = draw.chance(80);
     let two_employers = draw.chance(30);
@@ -145,7 +161,8 @@ fn tax(draw: &mut Draw, person: &Person, months: &[YearMonth], registrar: &mut R
 fn talent(draw: &mut Draw, person: &Person, day: Date, registrar: &mut Registrar) -> Result<(), CityFault> {
     let issued = day.add_months(-draw.between(1, 30));
     let recognised = draw.chance(500);
-    let class = if recognised { draw.pick(&["甲类", "乙类", "丙类", "丁类", "戊类", "己类"]) } else { "未认定" };
+    let class =
+        if recognised { draw.pick(&["甲类", "乙类", "丙类", "丁类", "戊类", "己类"]) } else { "未认定" };
     let degree = if recognised { "无此项" } else { draw.pick(&["硕士及以上", "高级职称", "高级技师"]) };
     let cells = vec![
         ("身份号", Cell::text(&person.id)),

@@ -70,7 +70,19 @@ impl Population {
         let (local, bookless, guardians) = (true, false, [None, None]);
         let index = self.persons.len();
         self.persons.push(Person {
-            id, name, male, birth, adult, local, district, household, relation, guardians, marriage: None, former_id, bookless,
+            id,
+            name,
+            male,
+            birth,
+            adult,
+            local,
+            district,
+            household,
+            relation,
+            guardians,
+            marriage: None,
+            former_id,
+            bookless,
         });
         self.households[household].push(index);
         index
@@ -180,7 +192,11 @@ pub(super) fn register(all: &Population, registrar: &mut Registrar) -> Result<()
             let state = if day.is_some() { "离婚" } else { "已婚" };
             registrar.enter(
                 "婚姻登记",
-                vec![("身份号", Cell::text(&person.id)), ("状况", Cell::Variant(state)), ("经历", Cell::List(vec![history]))],
+                vec![
+                    ("身份号", Cell::text(&person.id)),
+                    ("状况", Cell::Variant(state)),
+                    ("经历", Cell::List(vec![history])),
+                ],
             )?;
         }
     }
@@ -191,7 +207,8 @@ fn member(all: &Population, index: usize) -> Cell {
     let person = &all.persons[index];
     let id_of = |i: Option<usize>| i.map_or(Cell::Nothing, |i| Cell::text(&all.persons[i].id));
     // Registered at birth, or moved in with the head before the register's records are complete.
-    let moved_in = if person.adult { Date::new(1999, 12, 31).expect("a real day").max(person.birth) } else { person.birth };
+    let moved_in =
+        if person.adult { Date::new(1999, 12, 31).expect("a real day").max(person.birth) } else { person.birth };
     Cell::Group(vec![
         ("身份号", Cell::text(&person.id)),
         ("曾用身份号", person.former_id.as_ref().map_or(Cell::Nothing, Cell::text)),

@@ -80,7 +80,9 @@ fn value(ty: &Type, cell: Cell, path: &str) -> Result<Value, CityFault> {
     let misfit = || CityFault::Misfit(path.to_owned());
     Ok(match (ty, cell) {
         (Type::Boolean, Cell::Yes(b)) => Value::Boolean(b),
-        (Type::Integer { low, high, .. } | Type::Money { low, high }, Cell::Number(n)) if (*low..=*high).contains(&n) => {
+        (Type::Integer { low, high, .. } | Type::Money { low, high }, Cell::Number(n))
+            if (*low..=*high).contains(&n) =>
+        {
             Value::Integer(n)
         }
         (Type::Date, Cell::Day(d)) => Value::Date(d),
