@@ -228,4 +228,29 @@ mod tests {
             }
         }
     }
+
+    /// The shipped law: engines agree on every boundary frame and test, so custodians run it natively.
+    #[test]
+    fn shipped_policies_run_natively() {
+        fn read(folder: &std::path::Path, files: &mut Vec<SourceFile>) {
+            let mut entries: Vec<_> = std::fs::read_dir(folder).expect("reads").map(|e| e.expect("reads").path()).collect();
+            entries.sort();
+            for path in entries {
+                if path.is_dir() {
+                    read(&path, files);
+                } else if path.extension().is_some_and(|e| e == "gj") {
+                    let text = std::fs::read_to_string(&path).expect("reads");
+                    files.push(SourceFile { name: path.display().to_string(), text });
+                }
+            }
+        }
+        let mut files = Vec::new();
+        read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies"), &mut files);
+        let package = compile(&files).package.expect("compiles");
+        assert!(package.policies.len() >= 10);
+        for (index, policy) in package.policies.iter().enumerate() {
+            let tests = package.tests.iter().filter(|t| t.policy_index == index);
+            assert!(native(policy, tests).is_some(), "{} {}", policy.name, policy.version);
+        }
+    }
 }
