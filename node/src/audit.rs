@@ -9,8 +9,8 @@ use crate::crypto::{Digest, Purpose};
 use crate::custody::envelope::{OpenCapsule, SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
 use crate::transaction::{
-    BODY_BYTES_MAX, ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId, WRITES_MAX,
-    attested_bytes,
+    BODY_BYTES_MAX, ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId,
+    WRITES_MAX, attested_bytes,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,9 +123,15 @@ pub enum AuditFault {
 impl fmt::Display for AuditFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BrokenChain(h) => write!(f, "高度 {h} 的区块与前块不相接 / block {h} does not follow from the one before"),
-            Self::BadCertificate(h) => write!(f, "高度 {h} 的法定人数证书不成立 / the certificate of block {h} does not hold"),
-            Self::BadCopy(id) => write!(f, "请求 {id} 的审计副本无法打开 / the audit copy of request {id} does not open"),
+            Self::BrokenChain(h) => {
+                write!(f, "高度 {h} 的区块与前块不相接 / block {h} does not follow from the one before")
+            }
+            Self::BadCertificate(h) => {
+                write!(f, "高度 {h} 的法定人数证书不成立 / the certificate of block {h} does not hold")
+            }
+            Self::BadCopy(id) => {
+                write!(f, "请求 {id} 的审计副本无法打开 / the audit copy of request {id} does not open")
+            }
         }
     }
 }

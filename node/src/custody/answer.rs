@@ -271,7 +271,14 @@ mod tests {
     use rand_core::SeedableRng;
 
     fn answer(verdict: Verdict) -> Answer {
-        Answer { policy: "南京.住房.购房资格".into(), version: 3, as_of: 17_241, height: Height(9), day: 20_000, verdict }
+        Answer {
+            policy: "南京.住房.购房资格".into(),
+            version: 3,
+            as_of: 17_241,
+            height: Height(9),
+            day: 20_000,
+            verdict,
+        }
     }
 
     fn decided(reason: &str) -> Answer {

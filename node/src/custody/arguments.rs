@@ -82,12 +82,8 @@ pub fn open_arguments(
     asker: DepartmentId,
     request: &Request,
 ) -> Result<Arguments, EnvelopeError> {
-    let padded = opener.open(
-        Use::Arguments,
-        &request.arguments_key,
-        &request.arguments,
-        &binding(chain, asker, request),
-    )?;
+    let padded =
+        opener.open(Use::Arguments, &request.arguments_key, &request.arguments, &binding(chain, asker, request))?;
     decode(&unpad(&padded)?).map_err(|_| EnvelopeError::Malformed)
 }
 

@@ -328,7 +328,8 @@ mod tests {
     /// Whatever subset of pending requests becomes final, a ruling other than `Unsettled` is the one that holds then.
     #[test]
     fn rulings_hold_however_pending_requests_end() {
-        let pending: Vec<(Moment, u8)> = vec![(at(1, 9), 1), (at(2, 9), 2), (at(3, 10), 1), (at(4, 10), 3), (at(5, 10), 2)];
+        let pending: Vec<(Moment, u8)> =
+            vec![(at(1, 9), 1), (at(2, 9), 2), (at(3, 10), 1), (at(4, 10), 3), (at(5, 10), 2)];
         let mut unsettled = 0;
         for limit in (0..=18_000).step_by(1500) {
             for question in 1..=4 {

@@ -209,12 +209,8 @@ impl Sealer<'_> {
         let Some(asker) = self.genesis.department(request.asker) else { return Err(EnvelopeError::BadRecipient) };
         let (policy, version) = (request.request.policy.clone(), request.version);
         let rng = |index: u32| self.rng(secret, request, index);
-        let mut result = SealedResult {
-            module: request.module,
-            version,
-            as_of: request.as_of,
-            ..SealedResult::default()
-        };
+        let mut result =
+            SealedResult { module: request.module, version, as_of: request.as_of, ..SealedResult::default() };
         let mut capsules = Vec::new();
         let mut verdict = decision.verdict;
         for (index, draft) in (16..).zip(&decision.drafts) {
@@ -230,18 +226,11 @@ impl Sealer<'_> {
             }
         }
         let copy = AuditCopy { policy: policy.clone(), version, inputs, outcomes: plain(&verdict) };
-        let answer = Answer {
-            policy,
-            version,
-            as_of: request.as_of,
-            height: request.height,
-            day: request.day,
-            verdict,
-        };
+        let answer =
+            Answer { policy, version, as_of: request.as_of, height: request.height, day: request.day, verdict };
         (result.answer_key, result.answer) =
             seal_answer(&mut rng(0), self.chain, request.id, (asker.id, &asker.sealing_key), &answer)?;
-        result.meter =
-            seal_meter(&mut rng(1), self.chain, request.id, &self.genesis.custody_key, &decision.charges)?;
+        result.meter = seal_meter(&mut rng(1), self.chain, request.id, &self.genesis.custody_key, &decision.charges)?;
         let padded = pad(&copy.to_bytes(), AUDIT_CLASS);
         let binding = audit_binding(self.chain, request.id);
         (result.audit_key, result.audit) =
@@ -288,10 +277,9 @@ impl Sealer<'_> {
 /// Outcomes for the auditor.
 fn plain(verdict: &Verdict) -> Vec<(String, String)> {
     match verdict {
-        Verdict::Decided { outcomes, .. } => outcomes
-            .iter()
-            .map(|o| (o.name.clone(), o.value.clone().unwrap_or_else(|| "待定".to_owned())))
-            .collect(),
+        Verdict::Decided { outcomes, .. } => {
+            outcomes.iter().map(|o| (o.name.clone(), o.value.clone().unwrap_or_else(|| "待定".to_owned()))).collect()
+        }
         Verdict::Refused(refusal) => vec![("拒绝".to_owned(), refusal.word().to_owned())],
     }
 }

@@ -148,8 +148,8 @@ impl OpenCapsule for SealingSecret {
         ciphertext: &[u8],
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-        let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated)
-            .map_err(|_| EnvelopeError::Unopenable)?;
+        let encapsulated =
+            <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| EnvelopeError::Unopenable)?;
         hpke::single_shot_open::<HpkeAead, HkdfSha256, Kem>(
             &OpModeR::Base,
             &self.private(),
@@ -172,8 +172,7 @@ pub fn seal_to(
     aad: &[u8],
     plaintext: &[u8],
 ) -> Result<([u8; 32], Vec<u8>), EnvelopeError> {
-    let recipient =
-        <Kem as hpke::Kem>::PublicKey::from_bytes(recipient).map_err(|_| EnvelopeError::BadRecipient)?;
+    let recipient = <Kem as hpke::Kem>::PublicKey::from_bytes(recipient).map_err(|_| EnvelopeError::BadRecipient)?;
     let (key, ciphertext) = hpke::single_shot_seal_with_rng::<HpkeAead, HkdfSha256, Kem>(
         &OpModeS::Base,
         &recipient,

@@ -19,8 +19,8 @@ use crate::crypto::{Digest, Keypair, Purpose};
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
 use crate::transaction::{
-    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId, SignedTransaction,
-    Signer, Transaction, TransactionId, attested_bytes,
+    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId,
+    SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
 };
 use guiju_runtime::json::fact_from_json;
 use guiju_runtime::value::Fact;

@@ -11,10 +11,10 @@ use guiju_compiler::ast::ExchangeWord;
 use guiju_compiler::package::{Policy, Sharing, Test, compile};
 use guiju_compiler::source::SourceFile;
 use guiju_compiler::{codegen, interpret};
+use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner};
 use guiju_runtime::module::Module;
-use guiju_runtime::date::Date;
 use guiju_runtime::value::{Fact, IdentifierKind, Schema, Type, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,8 +62,7 @@ impl Library {
             return;
         }
         texts.push(module.source.clone());
-        let files: Vec<SourceFile> =
-            texts.into_iter().map(|text| SourceFile { name: String::new(), text }).collect();
+        let files: Vec<SourceFile> = texts.into_iter().map(|text| SourceFile { name: String::new(), text }).collect();
         let Some(package) = compile(&files).package else { return };
         let Some(name) = package.modules.last().map(|m| m.name.clone()) else { return };
         let mut standards: BTreeMap<String, Digest> = BTreeMap::new();
@@ -152,8 +151,7 @@ fn native<'a>(policy: &Policy, tests: impl Iterator<Item = &'a Test>) -> Option<
     frames.extend(tests.map(|test| frame_of(policy, &test.facts)));
     let agrees = |frame: &Frame| {
         let mut evaluation = Evaluation::default();
-        module.run(frame, &mut evaluation).is_ok()
-            && evaluation == interpret::run(&policy.program, frame.words())
+        module.run(frame, &mut evaluation).is_ok() && evaluation == interpret::run(&policy.program, frame.words())
     };
     frames.iter().all(agrees).then_some(module)
 }
@@ -176,9 +174,7 @@ fn extreme(ty: &Type, high: bool) -> Value {
                 .map(|f| if f.optional && !high { Fact::Absent } else { Fact::Known(extreme(&f.ty, high)) })
                 .collect(),
         ),
-        Type::List { element, max } => {
-            Value::List(vec![extreme(element, high); if high { *max as usize } else { 0 }])
-        }
+        Type::List { element, max } => Value::List(vec![extreme(element, high); if high { *max as usize } else { 0 }]),
     }
 }
 
@@ -187,9 +183,7 @@ fn sample(kind: IdentifierKind) -> &'static str {
     match kind {
         IdentifierKind::CitizenId => "32990219850612001X",
         IdentifierKind::CreditCode => "11100000000013338W",
-        IdentifierKind::CertificateId => {
-            "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U"
-        }
+        IdentifierKind::CertificateId => "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U",
         IdentifierKind::UnitCode => "329902001001GB00001F00000001",
     }
 }
@@ -233,7 +227,8 @@ mod tests {
     #[test]
     fn shipped_policies_run_natively() {
         fn read(folder: &std::path::Path, files: &mut Vec<SourceFile>) {
-            let mut entries: Vec<_> = std::fs::read_dir(folder).expect("reads").map(|e| e.expect("reads").path()).collect();
+            let mut entries: Vec<_> =
+                std::fs::read_dir(folder).expect("reads").map(|e| e.expect("reads").path()).collect();
             entries.sort();
             for path in entries {
                 if path.is_dir() {

@@ -244,11 +244,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
     }
 
     /// Charges every person reached, before any record about them is opened.
-    fn guard<'s>(
-        &mut self,
-        evidence: &Evidence,
-        subjects: impl Iterator<Item = &'s String>,
-    ) -> Result<(), Hold> {
+    fn guard<'s>(&mut self, evidence: &Evidence, subjects: impl Iterator<Item = &'s String>) -> Result<(), Hold> {
         if !is_personal(evidence) {
             return Ok(());
         }
@@ -276,12 +272,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
 
     /// Opens records, in order. One that does not open, does not fit its schema, or is filed under other handles than its
     /// content demands is contested: it is left out and remembered for the log.
-    fn open(
-        &mut self,
-        evidence: &Evidence,
-        key: &HandleKey,
-        ids: &[RecordId],
-    ) -> Result<Vec<(RecordId, Value)>, Hold> {
+    fn open(&mut self, evidence: &Evidence, key: &HandleKey, ids: &[RecordId]) -> Result<Vec<(RecordId, Value)>, Hold> {
         let (mut values, mut lacking) = (Vec::new(), Vec::new());
         let ty = Type::Group(evidence.schema.group.clone());
         for id in ids {

@@ -96,9 +96,9 @@ impl Records {
         from: Viewpoint,
     ) -> BTreeSet<(Place, RecordId)> {
         let sees = |id: &RecordId| {
-            self.all.get(id).is_some_and(|s| {
-                s.record.owner == owner && s.record.schema == schema && s.origin.visible(from)
-            })
+            self.all
+                .get(id)
+                .is_some_and(|s| s.record.owner == owner && s.record.schema == schema && s.origin.visible(from))
         };
         let current = |id: &RecordId| !self.successors.get(id).is_some_and(|next| next.iter().any(sees));
         let filed = self.filed.get(&handle).into_iter().flatten();

@@ -18,7 +18,8 @@ use serde_json::{Value as Json, json};
 use world::{HOUSING, POLICE, TODAY, Town, auditor, citizen, outcome, refusal};
 
 fn household(kind: &str, members: &[u16]) -> Json {
-    let members: Vec<Json> = members.iter().map(|n| json!({"身份号": citizen(*n), "姓名": format!("某甲{n}")})).collect();
+    let members: Vec<Json> =
+        members.iter().map(|n| json!({"身份号": citizen(*n), "姓名": format!("某甲{n}")})).collect();
     json!({"户别": kind, "成员": members})
 }
 
@@ -218,8 +219,7 @@ fn a_stranger_cannot_spoil_evidence_by_a_copied_handle() {
         let bent = |draft: &mut crate::custody::envelope::RecordDraft<'_>| {
             (draft.owner, draft.handles) = (owner, vec![handle]);
         };
-        let (id, record, _) =
-            town.record_as("合同", json!({"合同号": "网-1", "备案日": "2018-06-01"}), false, bent);
+        let (id, record, _) = town.record_as("合同", json!({"合同号": "网-1", "备案日": "2018-06-01"}), false, bent);
         town.block(CustodyFeed { records: vec![(id, record)], ..CustodyFeed::default() });
     }
     assert_eq!(outcome(&town.answer("资格", eligibility(1), None)).0, Some("符合"));
