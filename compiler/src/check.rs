@@ -114,14 +114,20 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
     let mut order = Vec::new();
     loop {
         let ready = (0..modules.len()).find(|i| {
-            !placed[*i] && modules[*i].imports.iter().all(|m| by_name.get(&dotted(&m.module)).is_some_and(|k| placed[*k]))
+            !placed[*i]
+                && modules[*i].imports.iter().all(|m| by_name.get(&dotted(&m.module)).is_some_and(|k| placed[*k]))
         });
         let Some(next) = ready else { break };
         placed[next] = true;
         order.push(next);
     }
     if let Some(stuck) = placed.iter().position(|p| !p) {
-        report.add(Diagnostic::new(Code::Cycle, modules[stuck].name.span, "模块相互引用", "modules import one another in a circle"));
+        report.add(Diagnostic::new(
+            Code::Cycle,
+            modules[stuck].name.span,
+            "模块相互引用",
+            "modules import one another in a circle",
+        ));
         return None;
     }
     Some(order)
@@ -138,7 +144,9 @@ fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut 
                         report.add(scope::duplicate(name));
                     }
                 }
-                None => report.add(scope::unknown(name, "可引用项", "importable item", from.own.iter().map(String::as_str))),
+                None => {
+                    report.add(scope::unknown(name, "可引用项", "importable item", from.own.iter().map(String::as_str)))
+                }
             }
         }
     }
@@ -166,7 +174,9 @@ fn top_names(module: &ast::Module, report: &mut Report) {
             }
             Item::Policy(x) => {
                 top.push(&x.name);
-                crate::names::confusable(x.clauses.iter().flat_map(clause_names)).into_iter().for_each(|d| report.add(d));
+                crate::names::confusable(x.clauses.iter().flat_map(clause_names))
+                    .into_iter()
+                    .for_each(|d| report.add(d));
             }
             Item::Sharing(x) => top.push(&x.name),
             Item::Test(_) => {}
@@ -233,7 +243,10 @@ fn versions(modules: &[CheckedModule], report: &mut Report) {
                     Diagnostic::new(
                         Code::VersionOverlap,
                         second.span,
-                        format!("`{}` 版本 {} 与版本 {} 在 {} 同时施行，或版本号相同", second.name, first.version, second.version, second.effective_from),
+                        format!(
+                            "`{}` 版本 {} 与版本 {} 在 {} 同时施行，或版本号相同",
+                            second.name, first.version, second.version, second.effective_from
+                        ),
                         format!(
                             "versions {} and {} of `{}` are both in force on {}, or have one number",
                             first.version, second.version, second.name, second.effective_from

@@ -30,7 +30,12 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
 fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> {
     if files.len() > FILES_MAX {
         let at = Span::default();
-        report.add(Diagnostic::new(Code::TooLarge, at, format!("至多 {FILES_MAX} 个文件"), format!("at most {FILES_MAX} files")));
+        report.add(Diagnostic::new(
+            Code::TooLarge,
+            at,
+            format!("至多 {FILES_MAX} 个文件"),
+            format!("at most {FILES_MAX} files"),
+        ));
         return None;
     }
     let mut modules = Vec::new();
@@ -44,7 +49,13 @@ fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> 
 
 fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> Option<Package> {
     let checked = check::check(modules, report)?;
-    let mut package = Package { modules: Vec::new(), schemas: Vec::new(), policies: Vec::new(), sharings: Vec::new(), tests: Vec::new() };
+    let mut package = Package {
+        modules: Vec::new(),
+        schemas: Vec::new(),
+        policies: Vec::new(),
+        sharings: Vec::new(),
+        tests: Vec::new(),
+    };
     for (i, module) in checked.iter().enumerate() {
         let policies = lower_policies(module, report);
         let sharings = lower_sharings(module, &modules[i], report);
@@ -107,7 +118,13 @@ fn lower_fault(name: &str, span: Span, fault: LowerFault) -> Diagnostic {
     }
 }
 
-fn info(module: &CheckedModule, file: &SourceFile, id: FileId, policies: &[Arc<Policy>], sharings: &[Arc<Sharing>]) -> ModuleInfo {
+fn info(
+    module: &CheckedModule,
+    file: &SourceFile,
+    id: FileId,
+    policies: &[Arc<Policy>],
+    sharings: &[Arc<Sharing>],
+) -> ModuleInfo {
     let mut departments: BTreeSet<String> = BTreeSet::new();
     let mut types: BTreeMap<String, Type> = BTreeMap::new();
     let mut parts: BTreeMap<String, [u8; 32]> = BTreeMap::new();

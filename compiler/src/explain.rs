@@ -71,7 +71,8 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
     let mut all: BTreeSet<String> = BTreeSet::new();
     let mut outcomes = Vec::new();
     for (index, outcome) in policy.outcomes.iter().enumerate() {
-        let word = |output: usize| evaluation.outputs.get(output).and_then(|s| s.get()).and_then(|w| usize::try_from(w).ok());
+        let word =
+            |output: usize| evaluation.outputs.get(output).and_then(|s| s.get()).and_then(|w| usize::try_from(w).ok());
         let arm = word(outcome.arm_output).filter(|i| *i < outcome.arms.len());
         let value = word(outcome.output).and_then(|i| outcome.values.get(i)).filter(|_| arm.is_some()).cloned();
         let missing = if value.is_none() { missing::of_outcome(policy, index, frame) } else { Vec::new() };
@@ -84,7 +85,12 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
             citation: decided.and_then(|a| a.citation.clone()),
             passed_over: passed_over(policy, &outcome.arms, arm, evaluation),
             missing,
-            because: outcome.rules.iter().filter_map(|i| policy.rules.get(*i)).map(|r| because(policy, r, evaluation)).collect(),
+            because: outcome
+                .rules
+                .iter()
+                .filter_map(|i| policy.rules.get(*i))
+                .map(|r| because(policy, r, evaluation))
+                .collect(),
         });
     }
     Explanation { outcomes, missing: all.into_iter().collect() }
@@ -106,7 +112,8 @@ fn passed_over(policy: &Policy, arms: &[OutcomeArm], decided: Option<usize>, eva
 
 fn because(policy: &Policy, rule: &RuleInfo, evaluation: &Evaluation) -> Because {
     let (deciding, point) = if rule.table { row(rule, evaluation) } else { exception(policy, rule, evaluation) };
-    let citation = point.and_then(|p| policy.points.get(p)).and_then(|p| p.citation.clone()).or_else(|| rule.citation.clone());
+    let citation =
+        point.and_then(|p| policy.points.get(p)).and_then(|p| p.citation.clone()).or_else(|| rule.citation.clone());
     let shown = rule.value.filter(|_| rule.class == ClassWord::Public);
     let value_shown = match shown.map(|t| truth(evaluation, t)) {
         Some(Truth::True) => Some(true),
@@ -176,7 +183,12 @@ impl Explanation {
                 let _ = writeln!(out, "  {} {}", pick("缺证", "missing"), o.missing.join(pick("、", ", ")));
             }
             if !o.passed_over.is_empty() {
-                let _ = writeln!(out, "  {} {}", pick("先前的分支未成立:", "arms that did not hold:"), o.passed_over.join(pick("、", ", ")));
+                let _ = writeln!(
+                    out,
+                    "  {} {}",
+                    pick("先前的分支未成立:", "arms that did not hold:"),
+                    o.passed_over.join(pick("、", ", "))
+                );
             }
             for b in &o.because {
                 let decided = match &b.deciding {
@@ -192,7 +204,12 @@ impl Explanation {
                 };
                 let _ = write!(out, "  - {}{shown}: {decided}{}", b.rule, cited(b.citation.as_ref()));
                 if !b.not_applied.is_empty() {
-                    let _ = write!(out, " ({} {})", pick("未适用的例外:", "exceptions not met:"), b.not_applied.join(pick("、", ", ")));
+                    let _ = write!(
+                        out,
+                        " ({} {})",
+                        pick("未适用的例外:", "exceptions not met:"),
+                        b.not_applied.join(pick("、", ", "))
+                    );
                 }
                 out.push('\n');
             }

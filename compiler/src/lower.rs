@@ -70,7 +70,15 @@ impl Lowering {
         id
     }
 
-    fn point(&mut self, kind: PointKind, rule: &str, label: String, citation: Option<CitationText>, class: ClassWord, span: Span) -> TraceId {
+    fn point(
+        &mut self,
+        kind: PointKind,
+        rule: &str,
+        label: String,
+        citation: Option<CitationText>,
+        class: ClassWord,
+        span: Span,
+    ) -> TraceId {
         let id = TraceId(self.points.len() as u32);
         self.points.push(TracePoint { kind, rule: rule.to_owned(), label, citation, class, span });
         id
@@ -104,7 +112,9 @@ impl Lowering {
         ir::verify(&program).map_err(|fault| {
             use ir::verify::VerifyReason as R;
             match fault.reason {
-                R::TooManyNodes | R::TooDeep | R::TooCostly | R::FrameTooLarge | R::DistinctTooLarge => LowerFault::TooLarge(fault.to_string()),
+                R::TooManyNodes | R::TooDeep | R::TooCostly | R::FrameTooLarge | R::DistinctTooLarge => {
+                    LowerFault::TooLarge(fault.to_string())
+                }
                 _ => LowerFault::Internal(fault.to_string()),
             }
         })?;

@@ -72,7 +72,9 @@ pub fn run(package: &Package, engine: Engine) -> Vec<TestReport> {
     for test in &package.tests {
         let Some(policy) = package.policies.get(test.policy_index) else { continue };
         let native = (engine != Engine::Interpret).then(|| {
-            &*modules.entry(test.policy_index).or_insert_with(|| codegen::native(&policy.program).map_err(|f| f.to_string()))
+            &*modules
+                .entry(test.policy_index)
+                .or_insert_with(|| codegen::native(&policy.program).map_err(|f| f.to_string()))
         });
         reports.push(one(policy, test, engine, native));
     }
@@ -100,7 +102,9 @@ fn one(policy: &Policy, test: &Test, engine: Engine, native: Option<&Result<Modu
     let compiled = match native {
         None => None,
         Some(Err(why)) => {
-            report.failures.push(Text::new(format!("生成机器码失败: {why}"), format!("native code could not be made: {why}")));
+            report
+                .failures
+                .push(Text::new(format!("生成机器码失败: {why}"), format!("native code could not be made: {why}")));
             None
         }
         Some(Ok(module)) => {
@@ -160,15 +164,25 @@ fn compare(policy: &Policy, expected: &Expected, found: &Explanation) -> Option<
             if given.contains(&reason.as_str()) {
                 return None;
             }
-            let (zh, en) = if given.is_empty() { ("没有理由".to_owned(), "no reason".to_owned()) } else { (given.join("；"), given.join("; ")) };
-            Some(Text::new(format!("期望理由 \"{reason}\"，实际是 {zh}"), format!("expected the reason \"{reason}\", found {en}")))
+            let (zh, en) = if given.is_empty() {
+                ("没有理由".to_owned(), "no reason".to_owned())
+            } else {
+                (given.join("；"), given.join("; "))
+            };
+            Some(Text::new(
+                format!("期望理由 \"{reason}\"，实际是 {zh}"),
+                format!("expected the reason \"{reason}\", found {en}"),
+            ))
         }
         Expected::Missing(names) => {
             if *names == found.missing {
                 return None;
             }
             let (want, have) = (names.join(", "), found.missing.join(", "));
-            Some(Text::new(format!("期望缺证 {{ {want} }}，实际是 {{ {have} }}"), format!("expected missing {{ {want} }}, found {{ {have} }}")))
+            Some(Text::new(
+                format!("期望缺证 {{ {want} }}，实际是 {{ {have} }}"),
+                format!("expected missing {{ {want} }}, found {{ {have} }}"),
+            ))
         }
     }
 }

@@ -447,7 +447,11 @@ impl TypedExpr {
         match &self.node {
             Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
             Node::Not(a) | Node::Present(a) | Node::Shift(a, ..) => vec![a],
-            Node::And(a, b) | Node::Or(a, b) | Node::Compare(_, a, b) | Node::Default(a, b) | Node::Arithmetic(_, a, b) => {
+            Node::And(a, b)
+            | Node::Or(a, b)
+            | Node::Compare(_, a, b)
+            | Node::Default(a, b)
+            | Node::Arithmetic(_, a, b) => {
                 vec![a, b]
             }
             Node::If(a, b, c) => vec![a, b, c],

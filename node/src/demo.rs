@@ -15,16 +15,16 @@ pub mod session;
 mod town;
 
 use crate::audit::{AuditFault, Auditor};
-use crate::city::{self, CityFault};
 use crate::block::Timestamp;
+use crate::city::{self, CityFault};
 use crate::client::ClientFault;
 use crate::data_folder::FolderError;
 use crate::transaction::Exchange;
 use actors::Departments;
 use cluster::Cluster;
-use report::{ExchangeFact, Facts, NodeFact, RefusalFact};
 use guiju_compiler::package::Package;
 use guiju_runtime::date::Date;
+use report::{ExchangeFact, Facts, NodeFact, RefusalFact};
 use session::{Question, Reply, Session, as_json, in_force};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -171,10 +171,8 @@ struct Workplace {
 
 impl Workplace {
     fn open(keep: Option<&Path>) -> Result<Self, DemoFault> {
-        let path = keep.map_or_else(
-            || std::env::temp_dir().join(format!("guiju-demo-{}", std::process::id())),
-            Path::to_path_buf,
-        );
+        let path = keep
+            .map_or_else(|| std::env::temp_dir().join(format!("guiju-demo-{}", std::process::id())), Path::to_path_buf);
         if path.exists() && std::fs::read_dir(&path)?.next().is_some() {
             return Err(DemoFault::Stopped(format!(
                 "目录非空,请换一个 / the folder is not empty, name another: {}",

@@ -153,7 +153,9 @@ pub(crate) fn publish<B: Backing>(
 
 fn source_text<B: Backing>(state: &Overlay<'_, B>, hash: Digest) -> Result<String, String> {
     let bytes = state.get(&keys::source(hash));
-    bytes.and_then(|b| String::from_utf8(b).ok()).ok_or_else(|| format!("没有这个模块 / there is no such module: {hash}"))
+    bytes
+        .and_then(|b| String::from_utf8(b).ok())
+        .ok_or_else(|| format!("没有这个模块 / there is no such module: {hash}"))
 }
 
 /// Everything that modules named `names` rest on, themselves included, imported ones first. A name means the module in
@@ -163,7 +165,8 @@ fn closure(entries: &BTreeMap<Digest, ModuleEntry>, names: &[String]) -> Result<
     for name in names {
         let rank = |e: &ModuleEntry| (e.active_from.is_some() && e.replaced_by.is_none(), e.height);
         let found = entries.iter().filter(|(_, e)| e.name == *name).max_by_key(|(hash, e)| (rank(e), **hash));
-        let (hash, entry) = found.ok_or_else(|| format!("引用的模块未发布:{name} / the imported module is not published: {name}"))?;
+        let (hash, entry) =
+            found.ok_or_else(|| format!("引用的模块未发布:{name} / the imported module is not published: {name}"))?;
         for hash in entry.imports.iter().chain([hash]) {
             if !all.contains(hash) {
                 all.push(*hash);

@@ -19,8 +19,8 @@ mod tree;
 
 pub use self::admission::{BlockFault, CLOCK_AHEAD_MAX_MS, Refusal};
 pub use self::backing::{Backing, Batch, MemoryBacking};
-pub(crate) use self::overlay::Overlay;
 pub use self::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
+pub(crate) use self::overlay::Overlay;
 pub(crate) use self::requests::ResultSignatures;
 pub use self::requests::{DEFAULT_CLAUSE, Pending, RequestState, RequestStatus, TransactionOutcome};
 pub use self::tree::{ROOTS_RETAINED, StateProof};

@@ -191,16 +191,6 @@ impl Store {
         Ok(self.0.feed.get(height.0.to_be_bytes())?.map(|v| v.to_vec()))
     }
 
-    /// Where transaction `id` is: height of its block, and its index there.
-    pub fn find(&self, id: TransactionId) -> Result<Option<(Height, u32)>, StoreError> {
-        let Some(bytes) = self.0.index.get(id.0.0)? else { return Ok(None) };
-        let mut input = Reader::new(&bytes);
-        match (input.u64(), input.u32(), input.finish()) {
-            (Ok(height), Ok(index), Ok(())) => Ok(Some((Height(height), index))),
-            _ => Err(StoreError::Damaged("transaction index")),
-        }
-    }
-
     /// A view that later commits do not change.
     pub fn view(&self) -> Result<View, StoreError> {
         let snapshot = self.0.database.snapshot();
@@ -325,6 +315,17 @@ impl View {
     pub fn state_with_prefix(&self, prefix: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         self.snapshot.prefix(&self.inner.state, prefix).take(limit).map(pair).collect()
     }
+    /// Where transaction `id` is: height of its block, and its index there. Read from the view, since a live read could
+    /// see a block's index before its state.
+    pub fn find(&self, id: TransactionId) -> Result<Option<(Height, u32)>, StoreError> {
+        let Some(bytes) = self.snapshot.get(&self.inner.index, id.0.0)? else { return Ok(None) };
+        let mut input = Reader::new(&bytes);
+        match (input.u64(), input.u32(), input.finish()) {
+            (Ok(height), Ok(index), Ok(())) => Ok(Some((Height(height), index))),
+            _ => Err(StoreError::Damaged("transaction index")),
+        }
+    }
+
     /// The encoded block of `height`.
     pub fn block_bytes(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.snapshot.get(&self.inner.blocks, height.0.to_be_bytes())?.map(|v| v.to_vec()))

@@ -90,7 +90,7 @@ fn check(store: &Store) -> u64 {
         assert_eq!(store.feed_bytes(Height(height)).expect("reads"), Some(format!("feed {height}").into_bytes()));
         assert_eq!(store.tree_node(&height.to_be_bytes()), Some(b"node".to_vec()));
         let id = transaction(height).body.id();
-        assert_eq!(store.find(id).expect("reads"), Some((Height(height), 0)));
+        assert_eq!(store.view().expect("reads").find(id).expect("reads"), Some((Height(height), 0)));
     }
     assert_eq!(parent, head.block);
     assert_eq!(store.certified_block(Height(h + 1)).expect("reads"), None);

@@ -113,7 +113,10 @@ fn meaning_does_not_change_with_keyword_language_layout_or_comments() {
     let zh = [source("base.gj"), source("whole.ok.gj")];
     let en: Vec<SourceFile> = zh
         .iter()
-        .map(|f| SourceFile { name: f.name.clone(), text: format(f, Some(Language::En)).expect("it parses") + "\n// a remark\n" })
+        .map(|f| SourceFile {
+            name: f.name.clone(),
+            text: format(f, Some(Language::En)).expect("it parses") + "\n// a remark\n",
+        })
         .collect();
     assert_ne!(zh[1].text, en[1].text);
     let (a, b) = (package(&zh), package(&en));
@@ -121,9 +124,19 @@ fn meaning_does_not_change_with_keyword_language_layout_or_comments() {
         assert_eq!(x.meaning_hash, y.meaning_hash, "{}", x.name);
         assert_ne!(x.source_hash, y.source_hash, "{}", x.name);
     }
-    for (from, to) in [("满 24", "满 25"), ("\"套数已满\"", "\"已满\""), ("第二条", "第三条"), ("6.0 比特", "5.0 比特"), ("版本 1 由 住房局", "版本 2 由 住房局")] {
+    for (from, to) in [
+        ("满 24", "满 25"),
+        ("\"套数已满\"", "\"已满\""),
+        ("第二条", "第三条"),
+        ("6.0 比特", "5.0 比特"),
+        ("版本 1 由 住房局", "版本 2 由 住房局"),
+    ] {
         let changed = SourceFile { name: "changed.gj".into(), text: zh[1].text.replace(from, to) };
-        let text = if from.starts_with('"') { changed.text.replace("期望 理由 \"已满\"", "期望 资格 = 不符合") } else { changed.text };
+        let text = if from.starts_with('"') {
+            changed.text.replace("期望 理由 \"已满\"", "期望 资格 = 不符合")
+        } else {
+            changed.text
+        };
         let c = package(&[zh[0].clone(), SourceFile { name: "changed.gj".into(), text }]);
         assert_ne!(a.modules[1].meaning_hash, c.modules[1].meaning_hash, "{from}");
     }

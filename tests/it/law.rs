@@ -1,6 +1,7 @@
 //! The shipped law judged from outside: golden households and thousands of drawn ones, by both engines and by a second
 //! evaluator that was written from the notices. Expected values never come from an engine.
 
+mod contracts;
 mod households;
 mod registers;
 

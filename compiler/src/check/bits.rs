@@ -33,7 +33,9 @@ mod tests {
 
     #[test]
     fn known_logarithms_are_rounded_up() {
-        for (n, want) in [(1, 0), (2, 1000), (3, 1585), (4, 2000), (5, 2322), (6, 2585), (7, 2808), (10, 3322), (1000, 9966)] {
+        for (n, want) in
+            [(1, 0), (2, 1000), (3, 1585), (4, 2000), (5, 2322), (6, 2585), (7, 2808), (10, 3322), (1000, 9966)]
+        {
             assert_eq!(millibits_of(n), want, "{n}");
         }
         assert_eq!(millibits_of(1 << 32), 32_000);

@@ -184,9 +184,15 @@ pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
                     Code::NoRelease,
                     outcome.span,
                     format!("结论 `{}` 依据不公开的数据，却没有写公开什么", outcome.name),
-                    format!("outcome `{}` depends on data that is not public, but nothing says what is released", outcome.name),
+                    format!(
+                        "outcome `{}` depends on data that is not public, but nothing says what is released",
+                        outcome.name
+                    ),
                 )
-                .help(format!("写上 `公开 {} 至多 … 比特`", outcome.name), format!("add `release {} up to … bits`", outcome.name)),
+                .help(
+                    format!("写上 `公开 {} 至多 … 比特`", outcome.name),
+                    format!("add `release {} up to … bits`", outcome.name),
+                ),
             );
         }
     }
@@ -202,7 +208,12 @@ pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
                 Diagnostic::new(
                     Code::ReleaseTooSmall,
                     release.span,
-                    format!("`{}` 的回答有 {answers} 种，可透露 {} 比特，多于声明的 {} 比特", outcome.name, show(computed), show(release.declared_millibits)),
+                    format!(
+                        "`{}` 的回答有 {answers} 种，可透露 {} 比特，多于声明的 {} 比特",
+                        outcome.name,
+                        show(computed),
+                        show(release.declared_millibits)
+                    ),
                     format!(
                         "answers to `{}` are of {answers} kinds and can tell {} bits, more than the declared {}",
                         outcome.name,
@@ -210,7 +221,10 @@ pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
                         show(release.declared_millibits)
                     ),
                 )
-                .help(format!("写 `至多 {} 比特`，或少公开一些", show(computed)), format!("write `up to {} bits`, or release less", show(computed))),
+                .help(
+                    format!("写 `至多 {} 比特`，或少公开一些", show(computed)),
+                    format!("write `up to {} bits`, or release less", show(computed)),
+                ),
             );
         }
     }
@@ -291,7 +305,15 @@ fn guesses(expr: &TypedExpr, policy: &Policy, flow: &Flow, report: &mut Report) 
     }
 }
 
-fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, policy: &Policy, flow: &Flow, report: &mut Report) {
+fn compared(
+    op: Compare,
+    a: &TypedExpr,
+    b: &TypedExpr,
+    whole: &TypedExpr,
+    policy: &Policy,
+    flow: &Flow,
+    report: &mut Report,
+) {
     let (left, right) = (flow.expr(a), flow.expr(b));
     let secret = left.class().max(right.class()) > ClassWord::Public;
     let equality = matches!(op, Compare::Equal | Compare::NotEqual);
@@ -310,8 +332,13 @@ fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, policy
         }
         return;
     }
-    let claim = |e: &TypedExpr| matches!(&e.node, Node::Load(x) if matches!(x.start, Start::Input(_))) && !matches!(e.ty, Type::Enum(_) | Type::Boolean);
-    let guess = (claim(a) && right.class() > ClassWord::Public) || (claim(b) && left.class() > ClassWord::Public) || (chosen && secret);
+    let claim = |e: &TypedExpr| {
+        matches!(&e.node, Node::Load(x) if matches!(x.start, Start::Input(_)))
+            && !matches!(e.ty, Type::Enum(_) | Type::Boolean)
+    };
+    let guess = (claim(a) && right.class() > ClassWord::Public)
+        || (claim(b) && left.class() > ClassWord::Public)
+        || (chosen && secret);
     let own_row = own_row(policy, a, b) || own_row(policy, b, a);
     if guess && !own_row && policy.kind == PolicyKind::Policy {
         report.add(
@@ -321,7 +348,10 @@ fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, whole: &TypedExpr, policy
                 "策略不能替问者核对其猜测的保密数据",
                 "a policy may not confirm an asker's guess at secret data",
             )
-            .help("把输入作为取证的查找值，或另写 `核验`", "use the input as a key of evidence, or write a `verification`"),
+            .help(
+                "把输入作为取证的查找值，或另写 `核验`",
+                "use the input as a key of evidence, or write a `verification`",
+            ),
         );
     }
 }
@@ -332,7 +362,8 @@ fn own_row(policy: &Policy, field: &TypedExpr, input: &TypedExpr) -> bool {
     let (Node::Load(field), Node::Load(input)) = (&field.node, &input.node) else { return false };
     let Some((evidence, path)) = &field.reads else { return false };
     let Some(evidence) = policy.evidence.get(*evidence) else { return false };
-    let by_input = matches!(&evidence.keys[..], [Key::One(key)] if matches!(&key.node, Node::Load(k) if k.start == input.start));
+    let by_input =
+        matches!(&evidence.keys[..], [Key::One(key)] if matches!(&key.node, Node::Load(k) if k.start == input.start));
     matches!(input.start, Start::Input(_)) && by_input && names(&evidence.schema.group, path) == evidence.field
 }
 

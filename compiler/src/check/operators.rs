@@ -49,7 +49,12 @@ impl Typer<'_> {
         for item in list {
             let item_typed = self.present(item, Some(&a.ty))?;
             if item_typed.constant().is_none() {
-                return self.fail(Diagnostic::new(Code::NotConstant, item.span, "集合中只能写常量", "only constants may stand in a set"));
+                return self.fail(Diagnostic::new(
+                    Code::NotConstant,
+                    item.span,
+                    "集合中只能写常量",
+                    "only constants may stand in a set",
+                ));
             }
             self.join(&a, &item_typed, item.span)?;
             constants.push(item_typed);
@@ -101,12 +106,21 @@ impl Typer<'_> {
                 format!("`{text}` 不会为无"),
                 format!("`{text}` is never absent"),
             )
-            .help("若确实可能没有，在声明处加 `?`；全部取证用 `计数` 判断", "if it may be missing, add `?` where it is declared; count the elements of a list"),
+            .help(
+                "若确实可能没有，在声明处加 `?`；全部取证用 `计数` 判断",
+                "if it may be missing, add `?` where it is declared; count the elements of a list",
+            ),
         )
     }
 
     /// `x 或缺 d`
-    pub(crate) fn default_value(&mut self, a: &ast::Expr, b: &ast::Expr, wanted: Option<&Type>, span: Span) -> Option<TypedExpr> {
+    pub(crate) fn default_value(
+        &mut self,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        wanted: Option<&Type>,
+        span: Span,
+    ) -> Option<TypedExpr> {
         let value = self.infer(a, wanted)?;
         let facts = std::mem::take(&mut self.facts);
         let anywhere = self.infer(a, wanted);
@@ -154,7 +168,9 @@ impl Typer<'_> {
                 let unit = self.join_units(u1.as_ref(), u2.as_ref(), span)?;
                 Some(T::Integer { low: *l1.min(l2), high: *h1.max(h2), unit })
             }
-            (T::Money { low: l1, high: h1 }, T::Money { low: l2, high: h2 }) => Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) }),
+            (T::Money { low: l1, high: h1 }, T::Money { low: l2, high: h2 }) => {
+                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
+            }
             (T::Money { low: l1, high: h1 }, T::Integer { low: l2, high: h2, unit: None }) if literal_number(b) => {
                 Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
             }
@@ -163,7 +179,9 @@ impl Typer<'_> {
             }
             (T::Text { max: m1 }, T::Text { max: m2 }) => Some(T::Text { max: *m1.max(m2) }),
             (x, y) if x == y => Some(x.clone()),
-            (x, y) => self.mismatch(if b.constant().is_some() || a.constant().is_none() { b.span } else { a.span }, x, y),
+            (x, y) => {
+                self.mismatch(if b.constant().is_some() || a.constant().is_none() { b.span } else { a.span }, x, y)
+            }
         }
     }
 
@@ -221,14 +239,22 @@ impl Typer<'_> {
         };
         let (low, high) = self.bounded(low, high, span)?;
         match (&a.ty, &b.ty) {
-            (Type::Money { .. }, Type::Money { .. }) if op == Arithmetic::Multiply => {
-                self.fail(Diagnostic::new(Code::UnitMismatch, span, "金额不能与金额相乘", "money cannot be multiplied by money"))
-            }
+            (Type::Money { .. }, Type::Money { .. }) if op == Arithmetic::Multiply => self.fail(Diagnostic::new(
+                Code::UnitMismatch,
+                span,
+                "金额不能与金额相乘",
+                "money cannot be multiplied by money",
+            )),
             (Type::Money { .. }, Type::Money { .. }) => Some(Type::Money { low, high }),
             (Type::Money { .. }, Type::Integer { .. }) | (Type::Integer { .. }, Type::Money { .. }) => {
                 let literal = a.constant().is_some() || b.constant().is_some();
                 if op != Arithmetic::Multiply && !literal {
-                    return self.fail(Diagnostic::new(Code::UnitMismatch, span, "金额不能与整数相加减", "money and a plain integer cannot be added"));
+                    return self.fail(Diagnostic::new(
+                        Code::UnitMismatch,
+                        span,
+                        "金额不能与整数相加减",
+                        "money and a plain integer cannot be added",
+                    ));
                 }
                 Some(Type::Money { low, high })
             }
@@ -314,7 +340,9 @@ impl Typer<'_> {
 
     /// Quantifiers.
     pub(crate) fn quantified(&mut self, expr: &ast::Expr, wanted: Option<&Type>) -> Option<TypedExpr> {
-        let ExprKind::Quantified { quantifier, value, variable, list, condition, empty } = &expr.kind else { return None };
+        let ExprKind::Quantified { quantifier, value, variable, list, condition, empty } = &expr.kind else {
+            return None;
+        };
         let place = self.place(list)?;
         let Type::List { element, max } = place.ty.clone() else {
             return self.fail(Diagnostic::new(
@@ -376,10 +404,13 @@ impl Typer<'_> {
         match (quantifier, value) {
             (Quantifier::Exists | Quantifier::All, _) => Some(Type::Boolean),
             (Quantifier::Count, _) => Some(Type::Integer { low: 0, high: i64::from(max), unit: None }),
-            (Quantifier::CountDistinct, Some(v)) if is_scalar(&v.ty) => Some(Type::Integer { low: 0, high: i64::from(max), unit: None }),
+            (Quantifier::CountDistinct, Some(v)) if is_scalar(&v.ty) => {
+                Some(Type::Integer { low: 0, high: i64::from(max), unit: None })
+            }
             (Quantifier::Sum, Some(v)) => {
                 let (low, high) = wide(&v.ty);
-                let (low, high) = self.bounded((low * i128::from(max)).min(0), (high * i128::from(max)).max(0), span)?;
+                let (low, high) =
+                    self.bounded((low * i128::from(max)).min(0), (high * i128::from(max)).max(0), span)?;
                 match &v.ty {
                     Type::Integer { unit, .. } => Some(Type::Integer { low, high, unit: unit.clone() }),
                     Type::Money { .. } => Some(Type::Money { low, high }),
@@ -392,13 +423,23 @@ impl Typer<'_> {
                 }
                 let Some(empty) = empty else {
                     return self.fail(
-                        Diagnostic::new(Code::TypeMismatch, span, "列表为空时没有最大最小值", "an empty list has no greatest or least value")
-                            .help("写上 `空则 …`", "add `empty …`"),
+                        Diagnostic::new(
+                            Code::TypeMismatch,
+                            span,
+                            "列表为空时没有最大最小值",
+                            "an empty list has no greatest or least value",
+                        )
+                        .help("写上 `空则 …`", "add `empty …`"),
                     );
                 };
                 self.join(v, empty, span)
             }
-            _ => self.fail(Diagnostic::new(Code::TypeMismatch, span, "缺少要计算的值", "the value to compute with is missing")),
+            _ => self.fail(Diagnostic::new(
+                Code::TypeMismatch,
+                span,
+                "缺少要计算的值",
+                "the value to compute with is missing",
+            )),
         }
     }
 

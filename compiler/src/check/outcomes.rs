@@ -52,7 +52,12 @@ pub(crate) fn check(
     good.then_some((outcomes, all_facts))
 }
 
-fn one(clause: &ast::OutcomeClause, values: &Values<'_>, definitions: &[Definition], report: &mut Report) -> Option<(Outcome, Vec<Facts>)> {
+fn one(
+    clause: &ast::OutcomeClause,
+    values: &Values<'_>,
+    definitions: &[Definition],
+    report: &mut Report,
+) -> Option<(Outcome, Vec<Facts>)> {
     if clause.arms.len() > ARMS_MAX || clause.values.len() > ARMS_MAX || clause.values.is_empty() {
         report.add(Diagnostic::new(
             Code::TooLarge,
@@ -103,7 +108,8 @@ fn one(clause: &ast::OutcomeClause, values: &Values<'_>, definitions: &[Definiti
     if !good {
         return None;
     }
-    let outcome = Outcome { name: clause.name.text.clone(), values: names, hit: clause.hit, arms, span: clause.name.span };
+    let outcome =
+        Outcome { name: clause.name.text.clone(), values: names, hit: clause.hit, arms, span: clause.name.span };
     prove(&outcome, clause, definitions, report);
     Some((outcome, facts.into_iter().map(Option::unwrap_or_default).collect()))
 }
@@ -126,13 +132,19 @@ fn prove(outcome: &Outcome, clause: &ast::OutcomeClause, definitions: &[Definiti
     if let Some(first) = otherwise {
         for arm in &outcome.arms[first + 1..] {
             report.add(
-                Diagnostic::new(Code::DeadArm, arm.span, "`其余` 之后的分支不会命中", "an arm after `otherwise` never decides")
-                    .help("把 `其余` 放在最后", "put `otherwise` last"),
+                Diagnostic::new(
+                    Code::DeadArm,
+                    arm.span,
+                    "`其余` 之后的分支不会命中",
+                    "an arm after `otherwise` never decides",
+                )
+                .help("把 `其余` 放在最后", "put `otherwise` last"),
             );
         }
     }
     let mut prover = Prover::new(definitions);
-    let guarded: Vec<(&Arm, &TypedExpr)> = outcome.arms.iter().filter_map(|a| a.guard.as_ref().map(|g| (a, g))).collect();
+    let guarded: Vec<(&Arm, &TypedExpr)> =
+        outcome.arms.iter().filter_map(|a| a.guard.as_ref().map(|g| (a, g))).collect();
     let mut before: Vec<(&TypedExpr, bool)> = Vec::new();
     for (j, (arm, guard)) in guarded.iter().enumerate() {
         let mut alone = before.clone();
@@ -143,7 +155,10 @@ fn prove(outcome: &Outcome, clause: &ast::OutcomeClause, definitions: &[Definiti
                     Code::DeadArm,
                     arm.span,
                     format!("结论 `{}` 的这个分支不会命中：条件不可能成立，或前面的分支已全部覆盖", outcome.name),
-                    format!("this arm of outcome `{}` never decides: its condition cannot hold, or earlier arms cover it", outcome.name),
+                    format!(
+                        "this arm of outcome `{}` never decides: its condition cannot hold, or earlier arms cover it",
+                        outcome.name
+                    ),
                 )
                 .help("改条件，或删去此分支", "change the condition or remove the arm"),
             );
@@ -165,7 +180,10 @@ fn unique(outcome: &Outcome, guarded: &[(&Arm, &TypedExpr)], j: usize, prover: &
             format!("two arms of outcome `{}` may both hold", outcome.name),
         )
         .label(earlier.span, "另一个分支", "the other arm")
-        .help("写 `命中 顺序` 以先后为准，或使条件互斥", "write `hit ordered` to let the order decide, or make the conditions exclusive");
+        .help(
+            "写 `命中 顺序` 以先后为准，或使条件互斥",
+            "write `hit ordered` to let the order decide, or make the conditions exclusive",
+        );
         if !witness.is_empty() {
             finding = finding.witness(show(&witness));
         }
@@ -174,7 +192,13 @@ fn unique(outcome: &Outcome, guarded: &[(&Arm, &TypedExpr)], j: usize, prover: &
     }
 }
 
-fn total(outcome: &Outcome, otherwise: Option<usize>, before: &[(&TypedExpr, bool)], prover: &mut Prover<'_>, report: &mut Report) {
+fn total(
+    outcome: &Outcome,
+    otherwise: Option<usize>,
+    before: &[(&TypedExpr, bool)],
+    prover: &mut Prover<'_>,
+    report: &mut Report,
+) {
     let left = prover.possible(before);
     match (otherwise, left) {
         (None, Some(witness)) => {

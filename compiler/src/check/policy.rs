@@ -74,13 +74,23 @@ fn bounds(item: &ast::PolicyItem, report: &mut Report) -> Option<()> {
     let over = [
         (count(|c| matches!(c, Clause::Input(_))), INPUTS_MAX, "输入", "inputs"),
         (count(|c| matches!(c, Clause::Evidence(_))), EVIDENCE_MAX, "取证", "evidence bindings"),
-        (count(|c| matches!(c, Clause::Definition(_) | Clause::Table(_))), DEFINITIONS_MAX, "定义与表", "definitions and tables"),
+        (
+            count(|c| matches!(c, Clause::Definition(_) | Clause::Table(_))),
+            DEFINITIONS_MAX,
+            "定义与表",
+            "definitions and tables",
+        ),
         (count(|c| matches!(c, Clause::Outcome(_))), OUTCOMES_MAX, "结论", "outcomes"),
         (count(|c| matches!(c, Clause::Write(_))), OUTCOMES_MAX, "写入", "writes"),
     ];
     for (n, max, zh, en) in over {
         if n > max {
-            report.add(Diagnostic::new(Code::TooLarge, item.name.span, format!("{zh}超过 {max} 项"), format!("there are more than {max} {en}")));
+            report.add(Diagnostic::new(
+                Code::TooLarge,
+                item.name.span,
+                format!("{zh}超过 {max} 项"),
+                format!("there are more than {max} {en}"),
+            ));
             return None;
         }
     }
@@ -109,7 +119,12 @@ fn inputs(item: &ast::PolicyItem, values: &mut Values<'_>, report: &mut Report) 
         let Clause::Input(input) = clause else { continue };
         let Some((ty, optional)) = values.scope.resolve(&input.ty, report) else { continue };
         if !is_scalar(&ty) {
-            report.add(Diagnostic::new(Code::TypeMismatch, input.ty.span, "输入只能是单个值", "an input is a single value"));
+            report.add(Diagnostic::new(
+                Code::TypeMismatch,
+                input.ty.span,
+                "输入只能是单个值",
+                "an input is a single value",
+            ));
             continue;
         }
         values.inputs.push(Input { name: input.name.text.clone(), ty, optional, span: input.name.span });
@@ -149,13 +164,21 @@ fn one_evidence(clause: &ast::EvidenceClause, values: &Values<'_>, report: &mut 
         (true, Some(n)) if (1..=1024).contains(&n) => n,
         (false, None) => 1,
         (true, _) => {
-            report.add(
-                Diagnostic::new(Code::BadKey, clause.span, "`全部` 须写 `至多 n`，n 在 1 与 1024 之间", "`all` needs `up to n`, n between 1 and 1024"),
-            );
+            report.add(Diagnostic::new(
+                Code::BadKey,
+                clause.span,
+                "`全部` 须写 `至多 n`，n 在 1 与 1024 之间",
+                "`all` needs `up to n`, n between 1 and 1024",
+            ));
             return None;
         }
         (false, Some(_)) => {
-            report.add(Diagnostic::new(Code::BadKey, clause.span, "只有 `全部` 才写 `至多`", "only `all` takes `up to`"));
+            report.add(Diagnostic::new(
+                Code::BadKey,
+                clause.span,
+                "只有 `全部` 才写 `至多`",
+                "only `all` takes `up to`",
+            ));
             return None;
         }
     };
@@ -198,7 +221,12 @@ fn one_key(key: &ast::Key, wanted: &Type, values: &Values<'_>, report: &mut Repo
                 let typed = t.knowing(&known, |t| t.present(value, Some(wanted)))?;
                 Some((filter, typed))
             })?;
-            fits_key(&typed, wanted, typer.report).then_some(Key::Each { list: place.access, max, filter: filter.map(Box::new), value: Box::new(typed) })
+            fits_key(&typed, wanted, typer.report).then_some(Key::Each {
+                list: place.access,
+                max,
+                filter: filter.map(Box::new),
+                value: Box::new(typed),
+            })
         }
     }
 }
@@ -222,7 +250,8 @@ fn fits_key(typed: &TypedExpr, wanted: &Type, report: &mut Report) -> bool {
 fn definitions(item: &ast::PolicyItem, values: &mut Values<'_>, report: &mut Report) -> Option<Vec<Definition>> {
     let (order, stuck) = evaluation_order(&item.clauses);
     if let Some(first) = stuck.first() {
-        let names: Vec<&str> = stuck.iter().filter_map(|i| name_of(&item.clauses[*i])).map(|n| n.text.as_str()).collect();
+        let names: Vec<&str> =
+            stuck.iter().filter_map(|i| name_of(&item.clauses[*i])).map(|n| n.text.as_str()).collect();
         let span = name_of(&item.clauses[*first]).map_or(item.span, |n| n.span);
         report.add(
             Diagnostic::new(
@@ -319,17 +348,32 @@ fn head(clause: &Clause, index: usize, scope: &Scope, report: &mut Report) -> Op
         Some(t) => scope.resolve(t, report)?,
     };
     if !is_scalar(&resolved) {
-        report.add(Diagnostic::new(Code::TypeMismatch, name.span, "定义的值只能是单个值", "a definition is a single value"));
+        report.add(Diagnostic::new(
+            Code::TypeMismatch,
+            name.span,
+            "定义的值只能是单个值",
+            "a definition is a single value",
+        ));
         return None;
     }
     if optional && matches!(clause, Clause::Table(_)) {
-        report.add(Diagnostic::new(Code::TypeMismatch, name.span, "表的结果不能为无", "the result of a table cannot be optional"));
+        report.add(Diagnostic::new(
+            Code::TypeMismatch,
+            name.span,
+            "表的结果不能为无",
+            "the result of a table cannot be optional",
+        ));
         return None;
     }
     Some((name.text.clone(), DefinitionHead { index, ty: resolved, optional, tells: None }))
 }
 
-fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, earlier: &[Definition], report: &mut Report) -> Option<Definition> {
+fn definition(
+    clause: &ast::DefinitionClause,
+    values: &Values<'_>,
+    earlier: &[Definition],
+    report: &mut Report,
+) -> Option<Definition> {
     let head = values.definitions.get(&clause.name.text)?;
     let (ty, optional) = (head.ty.clone(), head.optional);
     let ty_span = clause.ty.as_ref().map(|t| t.span);
@@ -374,7 +418,13 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, earlier: &[De
 }
 
 /// Whether `value` can be kept as `ty`; a finding if not.
-pub(crate) fn assign(typer: &mut Typer<'_>, value: &TypedExpr, ty: &Type, optional: bool, declared_at: Option<Span>) -> bool {
+pub(crate) fn assign(
+    typer: &mut Typer<'_>,
+    value: &TypedExpr,
+    ty: &Type,
+    optional: bool,
+    declared_at: Option<Span>,
+) -> bool {
     if value.optional && !optional {
         let text = value.canonical();
         typer.report.add(
@@ -384,7 +434,10 @@ pub(crate) fn assign(typer: &mut Typer<'_>, value: &TypedExpr, ty: &Type, option
                 format!("`{text}` 可能为无"),
                 format!("`{text}` may be absent"),
             )
-            .help(format!("写 `{text} 或缺 …`，或把类型声明为可缺省（`?`）"), format!("write `{text} default …`, or declare the type optional (`?`)")),
+            .help(
+                format!("写 `{text} 或缺 …`，或把类型声明为可缺省（`?`）"),
+                format!("write `{text} default …`, or declare the type optional (`?`)"),
+            ),
         );
         return false;
     }

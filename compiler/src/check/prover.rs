@@ -69,7 +69,11 @@ impl<'a> Prover<'a> {
             Node::Not(a) => self.terms(a, !truth, opened),
             Node::And(a, b) | Node::Or(a, b) => {
                 let (left, right) = (self.terms(a, truth, opened)?, self.terms(b, truth, opened)?);
-                if matches!(guard.node, Node::And(..)) == truth { self.product(&left, &right) } else { sum(left, right) }
+                if matches!(guard.node, Node::And(..)) == truth {
+                    self.product(&left, &right)
+                } else {
+                    sum(left, right)
+                }
             }
             Node::If(c, a, b) => {
                 let (yes, no) = (self.terms(c, true, opened)?, self.terms(c, false, opened)?);
@@ -86,7 +90,8 @@ impl<'a> Prover<'a> {
             }
             Node::Definition(index, _) => {
                 if opened < OPEN_MAX
-                    && let Some(Definition { body: Body::Value { base, exceptions }, .. }) = self.definitions.get(*index)
+                    && let Some(Definition { body: Body::Value { base, exceptions }, .. }) =
+                        self.definitions.get(*index)
                     && exceptions.is_empty()
                 {
                     let base = base.clone();
@@ -132,7 +137,6 @@ impl<'a> Prover<'a> {
         };
         Intervals::between(low, high)
     }
-
 
     /// The word of a constant; texts are numbered in order of arrival.
     fn constant(&mut self, expr: &TypedExpr) -> Option<i64> {
@@ -201,7 +205,11 @@ fn unknown_sides(op: Compare, a: &TypedExpr, b: &TypedExpr) -> Vec<Term> {
         Compare::Greater => vec![(2, 2)],
     };
     if x == y {
-        return if matches!(op, Compare::AtMost | Compare::Equal | Compare::AtLeast) { vec![Term::new()] } else { Vec::new() };
+        return if matches!(op, Compare::AtMost | Compare::Equal | Compare::AtLeast) {
+            vec![Term::new()]
+        } else {
+            Vec::new()
+        };
     }
     vec![Term::from([(format!("order of {x} and {y}"), Intervals::of(words))])]
 }

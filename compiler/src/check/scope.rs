@@ -62,7 +62,8 @@ impl Scope {
         if let Some(Declared::Certificate(s)) = self.declared.get(&name.text) {
             return Some(s.clone());
         }
-        let known = self.declared.iter().filter(|(_, d)| matches!(d, Declared::Certificate(_))).map(|(n, _)| n.as_str());
+        let known =
+            self.declared.iter().filter(|(_, d)| matches!(d, Declared::Certificate(_))).map(|(n, _)| n.as_str());
         report.add(unknown(name, "证书", "certificate", known));
         None
     }
@@ -114,13 +115,24 @@ impl Scope {
             TypeKind::List { element, max } => return self.resolve_list(ty, element, *max, report),
         };
         if ty.optional && !is_scalar(&resolved) {
-            report.add(Diagnostic::new(Code::BadSchema, ty.span, "只有标量类型可以带 `?`", "only scalar types may be optional"));
+            report.add(Diagnostic::new(
+                Code::BadSchema,
+                ty.span,
+                "只有标量类型可以带 `?`",
+                "only scalar types may be optional",
+            ));
             return None;
         }
         Some((resolved, ty.optional))
     }
 
-    fn resolve_list(&self, ty: &ast::TypeExpr, element: &ast::TypeExpr, max: u32, report: &mut Report) -> Option<(Type, bool)> {
+    fn resolve_list(
+        &self,
+        ty: &ast::TypeExpr,
+        element: &ast::TypeExpr,
+        max: u32,
+        report: &mut Report,
+    ) -> Option<(Type, bool)> {
         let (inner, inner_optional) = self.resolve(element, report)?;
         let fault = if inner_optional || ty.optional {
             Some(("列表及其元素不能带 `?`", "neither a list nor its elements may be optional"))
@@ -146,14 +158,22 @@ impl Scope {
                 good = false;
                 continue;
             };
-            let grouped = matches!(&ty, Type::Group(_)) || matches!(&ty, Type::List { element, .. } if matches!(**element, Type::Group(_)));
+            let grouped = matches!(&ty, Type::Group(_))
+                || matches!(&ty, Type::List { element, .. } if matches!(**element, Type::Group(_)));
             if grouped == item.class.is_some() {
                 let (zh, en) = if grouped {
                     ("组和组的列表不带公开级别，级别写在组的字段上", "a group has no class of its own: its fields have")
                 } else {
                     ("字段缺少公开级别", "the field has no disclosure class")
                 };
-                let help = if grouped { ("去掉级别", "remove the class") } else { ("写上 `公开`、`仅结果`、`凭授权` 或 `不出`", "write `public`, `result_only`, `by_grant` or `never`") };
+                let help = if grouped {
+                    ("去掉级别", "remove the class")
+                } else {
+                    (
+                        "写上 `公开`、`仅结果`、`凭授权` 或 `不出`",
+                        "write `public`, `result_only`, `by_grant` or `never`",
+                    )
+                };
                 report.add(Diagnostic::new(Code::BadSchema, item.span, zh, en).help(help.0, help.1));
                 good = false;
             }
@@ -210,7 +230,12 @@ fn declare_enum(item: &ast::EnumItem, scope: &mut Scope, report: &mut Report) {
         variants.push((name.text.clone(), code.clone()));
     }
     if variants.is_empty() || variants.len() > VARIANTS_MAX {
-        report.add(Diagnostic::new(Code::BadSchema, item.span, "枚举须有 1 至 4096 个取值", "an enum has from 1 to 4096 variants"));
+        report.add(Diagnostic::new(
+            Code::BadSchema,
+            item.span,
+            "枚举须有 1 至 4096 个取值",
+            "an enum has from 1 to 4096 variants",
+        ));
         return;
     }
     insert(scope, &item.name, Declared::Enum(Arc::new(EnumType { name: item.name.text.clone(), variants })), report);
@@ -254,7 +279,12 @@ fn mentions(ty: &ast::TypeExpr, names: &[String]) -> bool {
 
 fn bad_fields(span: Span, report: &mut Report) {
     if !report.refused() {
-        report.add(Diagnostic::new(Code::BadSchema, span, "须有 1 至 256 个字段", "there must be from 1 to 256 fields"));
+        report.add(Diagnostic::new(
+            Code::BadSchema,
+            span,
+            "须有 1 至 256 个字段",
+            "there must be from 1 to 256 fields",
+        ));
     }
 }
 
@@ -280,8 +310,13 @@ fn declare_certificate(item: &ast::CertificateItem, scope: &mut Scope, report: &
     }
     if filed_under.is_empty() {
         report.add(
-            Diagnostic::new(Code::BadSchema, item.name.span, "证书没有归档字段", "the certificate is filed under nothing")
-                .help("写上 `归档 字段`", "write `filed_under field`"),
+            Diagnostic::new(
+                Code::BadSchema,
+                item.name.span,
+                "证书没有归档字段",
+                "the certificate is filed under nothing",
+            )
+            .help("写上 `归档 字段`", "write `filed_under field`"),
         );
     }
     let complete_from = item.complete_from.as_ref().and_then(|d| literal_date(d, report));
@@ -340,11 +375,21 @@ pub(crate) fn literal_date(literal: &ast::Literal, report: &mut Report) -> Optio
 
 fn check_range(low: i64, high: i64, span: Span, report: &mut Report) -> Option<()> {
     if low > high {
-        report.add(Diagnostic::new(Code::BadSchema, span, "范围下限大于上限", "the range's low end is above its high end"));
+        report.add(Diagnostic::new(
+            Code::BadSchema,
+            span,
+            "范围下限大于上限",
+            "the range's low end is above its high end",
+        ));
         return None;
     }
     if low < -NUMBER_MAX || high > NUMBER_MAX {
-        report.add(Diagnostic::new(Code::Overflow, span, "范围超过 2 的 53 次方", "the range goes beyond 2 to the 53rd"));
+        report.add(Diagnostic::new(
+            Code::Overflow,
+            span,
+            "范围超过 2 的 53 次方",
+            "the range goes beyond 2 to the 53rd",
+        ));
         return None;
     }
     Some(())

@@ -21,7 +21,10 @@ pub(crate) fn check(item: &ast::SharingItem, scope: &Scope, report: &mut Report)
                 Code::ForeignSharing,
                 item.by.span,
                 format!("`{}` 归 `{}` 所有，`{}` 无权决定其共享", schema.name, schema.owner, item.by.text),
-                format!("`{}` belongs to `{}`: `{}` cannot say who may learn it", schema.name, schema.owner, item.by.text),
+                format!(
+                    "`{}` belongs to `{}`: `{}` cannot say who may learn it",
+                    schema.name, schema.owner, item.by.text
+                ),
             )
             .help(format!("由 `{}` 来写", schema.owner), format!("let `{}` write it", schema.owner)),
         );
@@ -44,7 +47,12 @@ pub(crate) fn check(item: &ast::SharingItem, scope: &Scope, report: &mut Report)
             report.add(Diagnostic::new(Code::Overflow, clause.span, "积分过大", "too many points"));
         }
         if !clause.permit && (clause.millibits_per_day.is_some() || clause.points > 0) {
-            report.add(Diagnostic::new(Code::WrongClause, clause.span, "`禁止` 不写限额与积分", "`forbid` has neither limit nor points"));
+            report.add(Diagnostic::new(
+                Code::WrongClause,
+                clause.span,
+                "`禁止` 不写限额与积分",
+                "`forbid` has neither limit nor points",
+            ));
         }
         let citation = scope.cite(clause.citation.as_ref(), report);
         clauses.push(SharingClause {

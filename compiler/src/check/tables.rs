@@ -65,7 +65,12 @@ fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<
     let expr = ast::Expr { kind: ast::ExprKind::Path(path.clone()), span: path.span };
     let typed = Typer::new(values, report, Facts::default()).infer(&expr, None)?;
     if typed.constant().is_some() {
-        report.add(Diagnostic::new(Code::BadColumn, path.span, "列须是值，不能是枚举取值", "a column is a value, not a variant"));
+        report.add(Diagnostic::new(
+            Code::BadColumn,
+            path.span,
+            "列须是值，不能是枚举取值",
+            "a column is a value, not a variant",
+        ));
         return None;
     }
     if typed.optional {
@@ -77,7 +82,10 @@ fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<
                 format!("列 `{text}` 可能为无，无法证明表完整"),
                 format!("column `{text}` may be absent: completeness cannot be proved"),
             )
-            .help(format!("先定义一个值，如 `{text} 或缺 …`，再作列"), format!("define a value such as `{text} default …` and use it as the column")),
+            .help(
+                format!("先定义一个值，如 `{text} 或缺 …`，再作列"),
+                format!("define a value such as `{text} default …` and use it as the column"),
+            ),
         );
         return None;
     }
@@ -93,7 +101,14 @@ fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<
     Some(typed)
 }
 
-fn one_row(row: &ast::Row, columns: &[TypedExpr], ty: &Type, ty_span: Span, values: &Values<'_>, report: &mut Report) -> Option<TableRow> {
+fn one_row(
+    row: &ast::Row,
+    columns: &[TypedExpr],
+    ty: &Type,
+    ty_span: Span,
+    values: &Values<'_>,
+    report: &mut Report,
+) -> Option<TableRow> {
     if row.cells.len() != columns.len() {
         report.add(Diagnostic::new(
             Code::RowShape,
@@ -126,13 +141,23 @@ fn one_row(row: &ast::Row, columns: &[TypedExpr], ty: &Type, ty_span: Span, valu
 }
 
 /// The words that a test lets through.
-fn test_words(test: &CellTest, column: &TypedExpr, values: &Values<'_>, report: &mut Report) -> Option<Vec<(i64, i64)>> {
+fn test_words(
+    test: &CellTest,
+    column: &TypedExpr,
+    values: &Values<'_>,
+    report: &mut Report,
+) -> Option<Vec<(i64, i64)>> {
     let mut constant = |expr: &ast::Expr, ordered: bool| {
         let mut typer = Typer::new(values, report, Facts::default());
         let typed = typer.present(expr, Some(&column.ty))?;
         typer.join(column, &typed, expr.span)?;
         let Some(word) = typed.word() else {
-            return typer.fail(Diagnostic::new(Code::NotConstant, expr.span, "格中只能写常量", "only constants may stand in a cell"));
+            return typer.fail(Diagnostic::new(
+                Code::NotConstant,
+                expr.span,
+                "格中只能写常量",
+                "only constants may stand in a cell",
+            ));
         };
         if ordered && matches!(column.ty, Type::Boolean | Type::Enum(_)) {
             return typer.fail(Diagnostic::new(
@@ -165,7 +190,11 @@ fn test_words(test: &CellTest, column: &TypedExpr, values: &Values<'_>, report: 
 }
 
 fn region(row: &TableRow, space: &Region) -> Region {
-    row.cells.iter().zip(space).map(|(c, all)| c.as_ref().map_or_else(|| all.clone(), |p| Intervals::of(p.clone()))).collect()
+    row.cells
+        .iter()
+        .zip(space)
+        .map(|(c, all)| c.as_ref().map_or_else(|| all.clone(), |p| Intervals::of(p.clone())))
+        .collect()
 }
 
 fn meet(a: &Region, b: &Region) -> Option<Region> {
@@ -229,8 +258,13 @@ fn prove(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow], re
     dead_rows(clause, rows, &regions, report);
     let Some(left) = remaining(space, &regions) else {
         report.add(
-            Diagnostic::new(Code::ProofTooLarge, clause.name.span, "表太复杂，在限定的步数内无法证明完整", "the table is too intricate to prove complete within the counted bound")
-                .help("拆成几张小表", "split it into smaller tables"),
+            Diagnostic::new(
+                Code::ProofTooLarge,
+                clause.name.span,
+                "表太复杂，在限定的步数内无法证明完整",
+                "the table is too intricate to prove complete within the counted bound",
+            )
+            .help("拆成几张小表", "split it into smaller tables"),
         );
         return None;
     };
@@ -251,7 +285,13 @@ fn prove(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow], re
     Some(())
 }
 
-fn overlaps(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow], regions: &[Region], report: &mut Report) {
+fn overlaps(
+    clause: &ast::TableClause,
+    columns: &[TypedExpr],
+    rows: &[TableRow],
+    regions: &[Region],
+    report: &mut Report,
+) {
     for j in 1..rows.len() {
         for i in 0..j {
             let Some(both) = meet(&regions[i], &regions[j]) else { continue };
@@ -264,7 +304,10 @@ fn overlaps(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow],
                     format!("rows {} and {} of table `{}` both cover {witness}", i + 1, j + 1, clause.name.text),
                 )
                 .label(rows[i].span, "先有的一行", "the earlier row")
-                .help("缩小其中一行，或写 `命中 顺序` 以行序为先后", "narrow one of them, or write `hit ordered` to let the order decide")
+                .help(
+                    "缩小其中一行，或写 `命中 顺序` 以行序为先后",
+                    "narrow one of them, or write `hit ordered` to let the order decide",
+                )
                 .witness(format!("| {} | => |", cells(columns, &both))),
             );
             // One witness a row is enough to act on.
@@ -276,9 +319,15 @@ fn overlaps(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow],
 fn dead_rows(clause: &ast::TableClause, rows: &[TableRow], regions: &[Region], report: &mut Report) {
     for (i, region) in regions.iter().enumerate() {
         let empty = region.iter().any(Intervals::is_empty);
-        let dead = empty || (clause.hit == HitWord::Ordered && remaining(region.clone(), &regions[..i]).is_some_and(|l| l.is_empty()));
+        let dead = empty
+            || (clause.hit == HitWord::Ordered
+                && remaining(region.clone(), &regions[..i]).is_some_and(|l| l.is_empty()));
         if dead {
-            let why = if empty { ("其取值不在列的范围内", "its cells lie outside the columns' ranges") } else { ("前面的行已全部覆盖", "earlier rows cover it wholly") };
+            let why = if empty {
+                ("其取值不在列的范围内", "its cells lie outside the columns' ranges")
+            } else {
+                ("前面的行已全部覆盖", "earlier rows cover it wholly")
+            };
             report.add(
                 Diagnostic::new(
                     Code::DeadRow,

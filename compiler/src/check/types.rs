@@ -72,9 +72,7 @@ impl<'a> Typer<'a> {
 
     /// What `expr` tells when it is `truth`.
     pub(crate) fn tells(&self, expr: &TypedExpr, truth: bool) -> Facts {
-        told_by(expr, truth, &|i| {
-            self.values.definitions.values().find(|d| d.index == i).and_then(|d| d.tells.clone())
-        })
+        told_by(expr, truth, &|i| self.values.definitions.values().find(|d| d.index == i).and_then(|d| d.tells.clone()))
     }
 
     /// Types `expr` with `extra` facts known beside the present ones.
@@ -199,7 +197,12 @@ impl<'a> Typer<'a> {
                     _ => Type::Integer { low: *n, high: *n, unit: None },
                 };
                 if n.unsigned_abs() > super::scope::NUMBER_MAX.unsigned_abs() {
-                    return self.fail(Diagnostic::new(Code::Overflow, span, "数超过 2 的 53 次方", "the number goes beyond 2 to the 53rd"));
+                    return self.fail(Diagnostic::new(
+                        Code::Overflow,
+                        span,
+                        "数超过 2 的 53 次方",
+                        "the number goes beyond 2 to the 53rd",
+                    ));
                 }
                 (Constant::Word(*n), ty)
             }
@@ -207,14 +210,24 @@ impl<'a> Typer<'a> {
                 Some(date) => (Constant::Word(i64::from(date.days())), Type::Date),
                 None => {
                     let day = format!("{y:04}-{m:02}-{d:02}");
-                    return self.fail(Diagnostic::new(Code::BadLiteral, span, format!("没有 {day} 这一天"), format!("there is no day {day}")));
+                    return self.fail(Diagnostic::new(
+                        Code::BadLiteral,
+                        span,
+                        format!("没有 {day} 这一天"),
+                        format!("there is no day {day}"),
+                    ));
                 }
             },
             LiteralKind::Month(y, m) => match YearMonth::new(*y, *m) {
                 Some(month) => (Constant::Word(i64::from(month.index())), Type::Month),
                 None => {
                     let month = format!("{y:04}-{m:02}");
-                    return self.fail(Diagnostic::new(Code::BadLiteral, span, format!("没有 {month} 这个月"), format!("there is no month {month}")));
+                    return self.fail(Diagnostic::new(
+                        Code::BadLiteral,
+                        span,
+                        format!("没有 {month} 这个月"),
+                        format!("there is no month {month}"),
+                    ));
                 }
             },
             LiteralKind::Text(text) => {
@@ -254,7 +267,10 @@ impl<'a> Typer<'a> {
                     format!("`{text}` 是 `{}`，此处应为单个值", show_type(&place.ty)),
                     format!("`{text}` is `{}`, a single value is wanted here", show_type(&place.ty)),
                 )
-                .help("取其字段，或用 `存在`、`计数` 等遍历列表", "take a field of it, or go through the list with `exists`, `count` …"),
+                .help(
+                    "取其字段，或用 `存在`、`计数` 等遍历列表",
+                    "take a field of it, or go through the list with `exists`, `count` …",
+                ),
             );
         }
         Some(TypedExpr { node: Node::Load(place.access), ty: place.ty, optional: place.optional, span: path.span })
@@ -273,7 +289,8 @@ impl<'a> Typer<'a> {
                     _ => None,
                 };
                 if let Some(ty) = self.type_of_name(&name.text)
-                    && wanted_enum.is_none_or(|e| ty == Type::Enum(e.clone()) || !e.variants.iter().any(|(v, _)| *v == name.text))
+                    && wanted_enum
+                        .is_none_or(|e| ty == Type::Enum(e.clone()) || !e.variants.iter().any(|(v, _)| *v == name.text))
                 {
                     return None;
                 }
@@ -283,15 +300,20 @@ impl<'a> Typer<'a> {
                 let enums = self.values.scope.enums_with(&name.text);
                 match &enums[..] {
                     [only] => Some(of(only, &name.text, path.span)),
-                    [first, second, ..] => Some(self.fail(
-                        Diagnostic::new(
-                            Code::AmbiguousVariant,
-                            path.span,
-                            format!("`{}` 在 `{}` 与 `{}` 中都有", name.text, first.name, second.name),
-                            format!("both `{1}` and `{2}` have `{0}`", name.text, first.name, second.name),
-                        )
-                        .help(format!("写 `{}.{}`", first.name, name.text), format!("write `{}.{}`", first.name, name.text)),
-                    )),
+                    [first, second, ..] => Some(
+                        self.fail(
+                            Diagnostic::new(
+                                Code::AmbiguousVariant,
+                                path.span,
+                                format!("`{}` 在 `{}` 与 `{}` 中都有", name.text, first.name, second.name),
+                                format!("both `{1}` and `{2}` have `{0}`", name.text, first.name, second.name),
+                            )
+                            .help(
+                                format!("写 `{}.{}`", first.name, name.text),
+                                format!("write `{}.{}`", first.name, name.text),
+                            ),
+                        ),
+                    ),
                     [] => Some(self.unknown_value(name, wanted_enum)),
                 }
             }
@@ -368,7 +390,8 @@ impl<'a> Typer<'a> {
                 ));
             };
             let Some(index) = group.fields.iter().position(|f| f.name == part.text) else {
-                let finding = super::scope::unknown(part, "字段", "field", group.fields.iter().map(|f| f.name.as_str()));
+                let finding =
+                    super::scope::unknown(part, "字段", "field", group.fields.iter().map(|f| f.name.as_str()));
                 return self.fail(finding);
             };
             let field = &group.fields[index];
@@ -396,7 +419,10 @@ impl<'a> Typer<'a> {
     }
 
     #[expect(clippy::type_complexity, reason = "one private step of `place`, taken apart at once")]
-    fn start(&mut self, first: &ast::Name) -> Option<(Start, String, Type, Option<(usize, Vec<usize>)>, ClassWord, bool)> {
+    fn start(
+        &mut self,
+        first: &ast::Name,
+    ) -> Option<(Start, String, Type, Option<(usize, Vec<usize>)>, ClassWord, bool)> {
         let name = first.text.clone();
         if let Some(depth) = self.variables.iter().rposition(|v| v.name == name) {
             let v = &self.variables[depth];
@@ -413,7 +439,14 @@ impl<'a> Typer<'a> {
         if let Some(i) = self.values.evidence.iter().position(|e| e.name == name) {
             let e = &self.values.evidence[i];
             let optional = e.optional && !e.all && !self.facts.is_present(&name);
-            return Some((Start::Evidence(i), name, evidence_type(e), Some((i, Vec::new())), ClassWord::Public, optional));
+            return Some((
+                Start::Evidence(i),
+                name,
+                evidence_type(e),
+                Some((i, Vec::new())),
+                ClassWord::Public,
+                optional,
+            ));
         }
         if self.values.definitions.contains_key(&name) {
             return self.fail(Diagnostic::new(
@@ -440,7 +473,12 @@ impl<'a> Typer<'a> {
         }
         let depth = self.variables.len();
         if depth >= usize::from(crate::ir::FOLD_DEPTH_MAX) {
-            return self.fail(Diagnostic::new(Code::TooLarge, name.span, "列表遍历嵌套超过 4 层", "loops over lists nest deeper than 4"));
+            return self.fail(Diagnostic::new(
+                Code::TooLarge,
+                name.span,
+                "列表遍历嵌套超过 4 层",
+                "loops over lists nest deeper than 4",
+            ));
         }
         self.variables.push(Variable { name: name.text.clone(), ty, reads: list.reads.clone(), class: list.class });
         let result = inside(self, depth as u8);

@@ -33,7 +33,10 @@ pub(crate) fn check(
         writes.extend(one(item, clause, values, outcomes, facts, report));
     }
     if item.kind == PolicyKind::Contract && writes.is_empty() && !report.refused() {
-        report.add(Diagnostic::new(Code::WrongClause, item.name.span, "合约没有写入", "the contract writes nothing").help("改为 `策略`", "declare it a `policy`"));
+        report.add(
+            Diagnostic::new(Code::WrongClause, item.name.span, "合约没有写入", "the contract writes nothing")
+                .help("改为 `策略`", "declare it a `policy`"),
+        );
     }
     writes
 }
@@ -53,7 +56,10 @@ fn one(
                 Code::ForeignWrite,
                 clause.certificate.span,
                 format!("`{}` 归 `{}` 所有，它不在此合约的 `由` 中", schema.name, schema.owner),
-                format!("`{}` belongs to `{}`, which is not among the contract's departments", schema.name, schema.owner),
+                format!(
+                    "`{}` belongs to `{}`, which is not among the contract's departments",
+                    schema.name, schema.owner
+                ),
             )
             .help(format!("加上 `与 {}`", schema.owner), format!("add `and {}`", schema.owner)),
         );
@@ -63,7 +69,12 @@ fn one(
         return None;
     };
     let Some(value) = outcomes[outcome].values.iter().position(|v| *v == clause.value.text) else {
-        report.add(unknown(&clause.value, "结论值", "value of the outcome", outcomes[outcome].values.iter().map(String::as_str)));
+        report.add(unknown(
+            &clause.value,
+            "结论值",
+            "value of the outcome",
+            outcomes[outcome].values.iter().map(String::as_str),
+        ));
         return None;
     };
     let known = &facts[outcome][value];
@@ -81,12 +92,20 @@ fn one(
                     format!("`{}` 可能为无，不能被取代", e.name),
                     format!("`{}` may be absent and cannot be superseded", e.name),
                 )
-                .help(format!("使结论值 `{}` 只在 `{} 存在` 时给出", clause.value.text, e.name), format!("give `{}` only when `{} present`", clause.value.text, e.name)),
+                .help(
+                    format!("使结论值 `{}` 只在 `{} 存在` 时给出", clause.value.text, e.name),
+                    format!("give `{}` only when `{} present`", clause.value.text, e.name),
+                ),
             );
         }
     }
     if clause.rest_kept && supersedes.is_none() {
-        report.add(Diagnostic::new(Code::BadWrite, clause.span, "`其余 照旧` 须与 `取代` 同写", "`rest kept` needs `superseding`"));
+        report.add(Diagnostic::new(
+            Code::BadWrite,
+            clause.span,
+            "`其余 照旧` 须与 `取代` 同写",
+            "`rest kept` needs `superseding`",
+        ));
     }
     let mut typer = Typer::new(values, report, known.clone());
     let fields = group(&mut typer, &clause.fields, &schema.group, clause.rest_kept, clause.span)?;
@@ -154,7 +173,10 @@ fn group(
                     format!("写入 `{}` 缺少字段 `{}`", ty.name, field.name),
                     format!("the written `{}` lacks field `{}`", ty.name, field.name),
                 )
-                .help(format!("补上 `{} = …`，或在取代时写 `其余 照旧`", field.name), format!("add `{} = …`, or `rest kept` when superseding", field.name)),
+                .help(
+                    format!("补上 `{} = …`，或在取代时写 `其余 照旧`", field.name),
+                    format!("add `{} = …`, or `rest kept` when superseding", field.name),
+                ),
             );
             good = false;
         }
@@ -175,7 +197,9 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool)
             let typed = typer.infer(e, Some(ty))?;
             assign(typer, &typed, ty, optional, None).then_some(Written::Expr(typed))
         }
-        (WriteValue::Group(fields, span), Type::Group(g)) => Some(Written::Group(group(typer, fields, g, false, *span)?)),
+        (WriteValue::Group(fields, span), Type::Group(g)) => {
+            Some(Written::Group(group(typer, fields, g, false, *span)?))
+        }
         (WriteValue::List(items, span), Type::List { element, max }) => {
             if items.len() > *max as usize {
                 return typer.fail(Diagnostic::new(
@@ -195,7 +219,12 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool)
             if optional {
                 return Some(Written::Absent);
             }
-            typer.fail(Diagnostic::new(Code::MayBeAbsent, *span, "必填字段不能写 `无`", "a required field cannot be written absent"))
+            typer.fail(Diagnostic::new(
+                Code::MayBeAbsent,
+                *span,
+                "必填字段不能写 `无`",
+                "a required field cannot be written absent",
+            ))
         }
         (WriteValue::Group(_, span) | WriteValue::List(_, span), _) => typer.fail(Diagnostic::new(
             Code::TypeMismatch,

@@ -26,15 +26,21 @@ pub(super) fn of_outcome(policy: &Policy, index: usize, frame: &[i64]) -> Vec<St
         Some(step) => search.step(*step),
         None => BTreeSet::new(),
     };
-    let mut names: Vec<String> = roots.iter().filter_map(|r| policy.layout.roots.get(*r)).map(|r| r.name.clone()).collect();
+    let mut names: Vec<String> =
+        roots.iter().filter_map(|r| policy.layout.roots.get(*r)).map(|r| r.name.clone()).collect();
     if search.visits > VISITS_MAX || names.is_empty() {
-        names = outcome
-            .evidence
-            .iter()
-            .filter_map(|e| policy.evidence.get(*e))
-            .filter(|e| policy.layout.roots.get(e.root).is_some_and(|r| frame.get(r.state as usize).is_some_and(|s| *s != 0 && (*s != 2 || !e.optional))))
-            .map(|e| e.name.clone())
-            .collect();
+        names =
+            outcome
+                .evidence
+                .iter()
+                .filter_map(|e| policy.evidence.get(*e))
+                .filter(|e| {
+                    policy.layout.roots.get(e.root).is_some_and(|r| {
+                        frame.get(r.state as usize).is_some_and(|s| *s != 0 && (*s != 2 || !e.optional))
+                    })
+                })
+                .map(|e| e.name.clone())
+                .collect();
     }
     names.sort();
     names
@@ -96,7 +102,9 @@ impl Search<'_> {
                 let chosen = interpret::run_expr(&self.policy.program, c, self.frame, self.prior);
                 if chosen.get() == Some(0) { self.expr(b) } else { self.expr(a) }
             }
-            Expr::Fold { list, filter, value, empty, .. } => self.fold(list, [filter.as_deref(), value.as_deref(), empty.as_deref()]),
+            Expr::Fold { list, filter, value, empty, .. } => {
+                self.fold(list, [filter.as_deref(), value.as_deref(), empty.as_deref()])
+            }
         }
     }
 

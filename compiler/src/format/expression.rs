@@ -1,4 +1,5 @@
-//! Expressions as text. Owns where parentheses are needed.
+//! Expressions as text. Owns where parentheses are needed, and the few more that spare a reader the table of operators:
+//! around a default that is compared, joined or negated, and around a quantifier beside `且` or `或` or inside another.
 //! Invariant: the text parses to the same tree. Must not know: clauses, lines.
 
 use super::layout::{Writer, quote};
@@ -32,8 +33,7 @@ pub(super) fn chain(writer: &Writer, expr: &Expr) -> Vec<String> {
             ExprKind::And(left, right) if strength == AND => (Rule::k_and, left, right),
             _ => break,
         };
-        let tail = parts.is_empty();
-        parts.push(format!("{} {}", writer.word(operator), at(writer, right, strength + 1, tail)));
+        parts.push(format!("{} {}", writer.word(operator), at(writer, right, strength + 1, false)));
         rest = left;
     }
     let tail = parts.is_empty();
@@ -66,7 +66,9 @@ fn open_ended(expr: &Expr) -> bool {
 
 /// An expression where at least `least` strength is needed; `tail` says that no operator follows it.
 fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
-    if strength(expr) < least || (open_ended(expr) && !tail) {
+    // A default is as strong as a sum, but `a 且 b 或缺 c` would make a reader look it up.
+    let joined = (AND..=COMPARISON).contains(&least) && matches!(expr.kind, ExprKind::Default(..));
+    if strength(expr) < least || joined || (open_ended(expr) && !tail) {
         return format!("({})", bare(writer, expr, true));
     }
     bare(writer, expr, tail)
@@ -75,9 +77,9 @@ fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
 fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
     let infix = |left: &Expr, operator: &str, right: &Expr, strength: u8| {
         // No comparison stands beside a comparison.
-        let least = if strength == COMPARISON { DEFAULT } else { strength };
+        let (least, most) = if strength == COMPARISON { (SUM, SUM) } else { (strength, strength + 1) };
         let left = at(writer, left, least, false);
-        let right = at(writer, right, strength + 1, tail);
+        let right = at(writer, right, most, tail && strength > AND);
         format!("{left} {operator} {right}")
     };
     match &expr.kind {
@@ -89,14 +91,14 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         ExprKind::Compare(compare, left, right) => infix(left, comparison(writer, *compare, right), right, COMPARISON),
         ExprKind::In(operand, values) => {
             let values: Vec<String> = values.iter().map(|value| self::expr(writer, value)).collect();
-            let operand = at(writer, operand, DEFAULT, false);
+            let operand = at(writer, operand, SUM, false);
             format!("{operand} {} {{ {} }}", writer.word(Rule::k_member), values.join(", "))
         }
         ExprKind::Present(operand) => {
-            format!("{} {}", at(writer, operand, DEFAULT, false), writer.word(Rule::k_present))
+            format!("{} {}", at(writer, operand, SUM, false), writer.word(Rule::k_present))
         }
         ExprKind::Absent(operand) => {
-            format!("{} {}", at(writer, operand, DEFAULT, false), writer.word(Rule::k_absent))
+            format!("{} {}", at(writer, operand, SUM, false), writer.word(Rule::k_absent))
         }
         ExprKind::Default(left, right) => infix(left, writer.word(Rule::k_default), right, DEFAULT),
         ExprKind::Add(left, right) => infix(left, "+", right, SUM),
@@ -168,7 +170,10 @@ impl Quantified<'_> {
             text = format!("{text} {}", writer.word(Rule::k_distinct));
         }
         if let Some(value) = self.value {
-            text = format!("{text} {} {}", expr(writer, value), writer.word(Rule::k_for));
+            let nested = matches!(value.kind, ExprKind::Quantified { .. });
+            let shown = expr(writer, value);
+            let shown = if nested { format!("({shown})") } else { shown };
+            text = format!("{text} {shown} {}", writer.word(Rule::k_for));
         }
         let list = path(writer, self.list);
         text = format!("{text} {} {} {list}", self.variable.text, writer.word(Rule::k_in));

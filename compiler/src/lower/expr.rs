@@ -25,7 +25,11 @@ impl Lowering {
                 if demanded { Expr::Demand(kind, Box::new(load)) } else { load }
             }
             Node::Definition(index, _) => {
-                let id = self.definitions.get(*index).copied().ok_or_else(|| LowerFault::Internal("a definition out of order".into()))?;
+                let id = self
+                    .definitions
+                    .get(*index)
+                    .copied()
+                    .ok_or_else(|| LowerFault::Internal("a definition out of order".into()))?;
                 let step = Expr::Step(kind, id);
                 if e.optional { step } else { Expr::Demand(kind, Box::new(step)) }
             }
@@ -89,7 +93,11 @@ impl Lowering {
         let bound = if months >= 0 { (high - months).max(low) } else { (low - months).min(high) };
         let limit = Box::new(Expr::Const(Kind::Month, bound));
         let (first, second) = (self.boxed(a)?, self.boxed(a)?);
-        let fits = if months >= 0 { Expr::Binary(Binary::AtMost, first, limit) } else { Expr::Binary(Binary::AtMost, limit, first) };
+        let fits = if months >= 0 {
+            Expr::Binary(Binary::AtMost, first, limit)
+        } else {
+            Expr::Binary(Binary::AtMost, limit, first)
+        };
         let end = Expr::Const(Kind::Month, if months >= 0 { high } else { low });
         let moved = Expr::Binary(Binary::Add, second, integer(months));
         Ok(Expr::Select(Kind::Month, Box::new(fits), Box::new(moved), Box::new(end)))
@@ -156,7 +164,8 @@ impl Lowering {
         };
         let (base, mut offset, mut states) = match (root, &access.start) {
             (Some(r), _) => {
-                let root = self.layout.roots.get(r).ok_or_else(|| LowerFault::Internal("a root out of range".into()))?;
+                let root =
+                    self.layout.roots.get(r).ok_or_else(|| LowerFault::Internal("a root out of range".into()))?;
                 (Base::Frame, root.first, vec![WordAt { base: Base::Frame, offset: root.state }])
             }
             (None, Start::Variable(depth)) => (Base::Element(LoopVar(*depth)), 0, Vec::new()),
@@ -164,7 +173,8 @@ impl Lowering {
         };
         let mut ty = access.start_ty.clone();
         for index in &access.fields {
-            let slot = Layout::field_offset(&ty, *index).ok_or_else(|| LowerFault::Internal("a field out of range".into()))?;
+            let slot =
+                Layout::field_offset(&ty, *index).ok_or_else(|| LowerFault::Internal("a field out of range".into()))?;
             if let Some(state) = slot.state {
                 states.push(WordAt { base, offset: offset + state });
             }

@@ -9,7 +9,8 @@ use crate::check::policy::type_of_evidence;
 use crate::hash;
 use crate::ir::{self, Binary, Expr, Kind, LoopVar, StepId};
 use crate::package::{
-    self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write, WriteTerm,
+    self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write,
+    WriteTerm,
 };
 use crate::typed::{self, Body, Definition, Exception, Key, TableRow, TypedExpr, Written, domain};
 use guiju_runtime::frame::Layout;
@@ -66,7 +67,9 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     for key in evidence.iter().flat_map(|e| &e.keys) {
         let checked = match key {
             KeyTerm::One(e) => ir::verify::verify_alone(&program, e),
-            KeyTerm::Each { list, var, filter, value } => ir::verify::verify_each(&program, list, *var, filter.as_ref(), value),
+            KeyTerm::Each { list, var, filter, value } => {
+                ir::verify::verify_each(&program, list, *var, filter.as_ref(), value)
+            }
         };
         checked.map_err(|f| LowerFault::Internal(f.to_string()))?;
     }
@@ -168,7 +171,10 @@ fn reads(checked: &typed::Policy, flow: &Flow) -> Vec<Read> {
             set.insert(names.join("."));
         }
     }
-    by_schema.into_iter().map(|(schema, (owner, set))| Read { schema, owner, fields: set.into_iter().collect() }).collect()
+    by_schema
+        .into_iter()
+        .map(|(schema, (owner, set))| Read { schema, owner, fields: set.into_iter().collect() })
+        .collect()
 }
 
 /// A written value whose steps exist but whose outputs are not numbered yet.
@@ -200,13 +206,17 @@ impl Lowering {
                 for e in exceptions {
                     let expr = self.expr(&e.guard)?;
                     let class = flow.expr(&e.guard).class();
-                    let point = self.point(PointKind::Exception, &d.name, e.label.clone(), e.citation.clone(), class, e.span);
-                    guards.push((self.step(format!("{}·{}", d.name, e.label), Kind::Boolean, expr, Some(point)), point));
+                    let point =
+                        self.point(PointKind::Exception, &d.name, e.label.clone(), e.citation.clone(), class, e.span);
+                    guards
+                        .push((self.step(format!("{}·{}", d.name, e.label), Kind::Boolean, expr, Some(point)), point));
                 }
                 order_guards(exceptions, None, None, &guards, &mut info.guards);
                 self.chain(d, exceptions, None, &guards, base_step)?
             }
-            Body::Table { columns, rows, hit, complete } => self.table(d, columns, rows, *hit, *complete, flow, &mut info)?,
+            Body::Table { columns, rows, hit, complete } => {
+                self.table(d, columns, rows, *hit, *complete, flow, &mut info)?
+            }
         };
         if d.ty == Type::Boolean {
             let point = self.point(PointKind::Base, &d.name, String::new(), d.citation.clone(), class, d.span);
@@ -301,7 +311,8 @@ impl Lowering {
                 None => value,
                 Some(rest) => {
                     let guard = Box::new(Expr::Step(Kind::Boolean, *guard));
-                    let select = Expr::Select(kind, guard, Box::new(Expr::Step(kind, value)), Box::new(Expr::Step(kind, rest)));
+                    let select =
+                        Expr::Select(kind, guard, Box::new(Expr::Step(kind, value)), Box::new(Expr::Step(kind, rest)));
                     self.step(d.name.clone(), kind, select, None)
                 }
             });
@@ -357,7 +368,14 @@ impl Lowering {
                 None => None,
                 Some(g) => {
                     let expr = self.expr(g)?;
-                    let point = self.point(PointKind::Arm, &outcome.name, label.clone(), arm.citation.clone(), flow.expr(g).class(), arm.span);
+                    let point = self.point(
+                        PointKind::Arm,
+                        &outcome.name,
+                        label.clone(),
+                        arm.citation.clone(),
+                        flow.expr(g).class(),
+                        arm.span,
+                    );
                     guards.push(Some(self.step(format!("{}·{label}", outcome.name), Kind::Boolean, expr, Some(point))));
                     Some(point)
                 }
@@ -365,7 +383,12 @@ impl Lowering {
             if trace.is_none() {
                 guards.push(None);
             }
-            arms.push(OutcomeArm { value: arm.value as u16, trace, reason: arm.reason.clone(), citation: arm.citation.clone() });
+            arms.push(OutcomeArm {
+                value: arm.value as u16,
+                trace,
+                reason: arm.reason.clone(),
+                citation: arm.citation.clone(),
+            });
         }
         let chosen = self.chosen(outcome, &guards, index, settled);
         let value = self.value_of(outcome, chosen);

@@ -26,7 +26,8 @@ const PURPOSE: usize = 3;
 
 /// Lowers a checked sharing policy.
 pub(crate) fn sharing(checked: &typed::Sharing) -> Result<Sharing, LowerFault> {
-    let exchanges = EnumType { name: "交换".into(), variants: EXCHANGES.iter().map(|(n, _)| ((*n).to_owned(), None)).collect() };
+    let exchanges =
+        EnumType { name: "交换".into(), variants: EXCHANGES.iter().map(|(n, _)| ((*n).to_owned(), None)).collect() };
     let roots = [
         ("基准日".to_owned(), Type::Date),
         ("问者".to_owned(), Type::Text { max: 256 }),
@@ -38,7 +39,14 @@ pub(crate) fn sharing(checked: &typed::Sharing) -> Result<Sharing, LowerFault> {
     let mut guards = Vec::new();
     for clause in &checked.clauses {
         let expr = lowering.clause(clause)?;
-        let point = lowering.point(PointKind::Clause, &checked.name, clause.label.clone(), clause.citation.clone(), ClassWord::Public, clause.span);
+        let point = lowering.point(
+            PointKind::Clause,
+            &checked.name,
+            clause.label.clone(),
+            clause.citation.clone(),
+            ClassWord::Public,
+            clause.span,
+        );
         guards.push(lowering.step(format!("{}·{}", checked.name, clause.label), Kind::Boolean, expr, Some(point)));
     }
     let forbids = (0..guards.len()).filter(|i| !checked.clauses[*i].permit);
@@ -77,19 +85,29 @@ fn info(c: &SharingClause) -> SharingClauseInfo {
 
 impl Lowering {
     fn clause(&mut self, clause: &SharingClause) -> Result<Expr, LowerFault> {
-        let words: Vec<i64> =
-            clause.exchanges.iter().filter_map(|x| EXCHANGES.iter().position(|(_, w)| w == x)).map(|i| i as i64).collect();
+        let words: Vec<i64> = clause
+            .exchanges
+            .iter()
+            .filter_map(|x| EXCHANGES.iter().position(|(_, w)| w == x))
+            .map(|i| i as i64)
+            .collect();
         let to: Vec<i64> = clause.to.iter().map(|t| self.literal(t)).collect();
         let purposes: Vec<i64> = clause.purposes.iter().map(|p| self.literal(p)).collect();
         let mut guard = Expr::Const(Kind::Boolean, 1);
-        for (kind, root, any) in [(Kind::Text, ASKER, to), (Kind::Enum, EXCHANGE, words), (Kind::Text, PURPOSE, purposes)] {
+        for (kind, root, any) in
+            [(Kind::Text, ASKER, to), (Kind::Enum, EXCHANGE, words), (Kind::Text, PURPOSE, purposes)]
+        {
             if any.is_empty() {
                 continue;
             }
             let mut tests = Vec::new();
             for word in any {
                 self.count()?;
-                tests.push(Expr::Binary(Binary::Equal, Box::new(self.fact(kind, root)), Box::new(Expr::Const(kind, word))));
+                tests.push(Expr::Binary(
+                    Binary::Equal,
+                    Box::new(self.fact(kind, root)),
+                    Box::new(Expr::Const(kind, word)),
+                ));
             }
             guard = Expr::And(Box::new(guard), Box::new(any_of(tests)));
         }

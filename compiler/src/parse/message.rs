@@ -79,7 +79,9 @@ fn continues(positives: &[Rule]) -> bool {
 /// What to write instead of a habit from elsewhere.
 fn hint(before: &str, rest: &str) -> Option<Text> {
     let (zh, en) = match rest {
-        rest if rest.starts_with('=') && before.ends_with('=') => ("相等写作一个 `=`", "equality is written with one `=`"),
+        rest if rest.starts_with('=') && before.ends_with('=') => {
+            ("相等写作一个 `=`", "equality is written with one `=`")
+        }
         rest if rest.starts_with("&&") => ("写作 `且`", "write `and`"),
         rest if rest.starts_with("||") => ("写作 `或`", "write `or`"),
         rest if rest.starts_with('!') => ("否定写作 `非`", "negation is written `not`"),
@@ -103,7 +105,10 @@ fn expected(positives: &[Rule], language: Language) -> (String, String) {
     // Where an expression may start, its many beginnings say no more than that.
     let operands = positives.iter().any(|rule| matches!(rule, Rule::k_if | Rule::paren | Rule::expr));
     let starts = |rule: &Rule| {
-        matches!(rule, Rule::unsigned | Rule::integer | Rule::text | Rule::date | Rule::month | Rule::name | Rule::l_paren)
+        matches!(
+            rule,
+            Rule::unsigned | Rule::integer | Rule::text | Rule::date | Rule::month | Rule::name | Rule::l_paren
+        )
     };
     for rule in positives.iter().filter(|rule| !(operands && starts(rule))) {
         let name = describe(*rule, language);

@@ -19,11 +19,16 @@ const LIKE_MAX: usize = 32;
 
 /// The tests of one module.
 pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>], report: &mut Report) -> Vec<Test> {
-    let items: Vec<&ast::TestItem> = module.items.iter().filter_map(|i| if let Item::Test(t) = i { Some(t) } else { None }).collect();
+    let items: Vec<&ast::TestItem> =
+        module.items.iter().filter_map(|i| if let Item::Test(t) = i { Some(t) } else { None }).collect();
     let mut by_title: BTreeMap<&str, &ast::TestItem> = BTreeMap::new();
     for item in &items {
         if by_title.insert(&item.title, item).is_some() {
-            report.add(bad(item.span, format!("测试 \"{}\" 写了两次", item.title), format!("test \"{}\" is written twice", item.title)));
+            report.add(bad(
+                item.span,
+                format!("测试 \"{}\" 写了两次", item.title),
+                format!("test \"{}\" is written twice", item.title),
+            ));
         }
     }
     items.iter().filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
@@ -97,7 +102,11 @@ fn one(
 }
 
 /// The test and those it builds on, farthest first.
-fn chain<'a>(item: &'a ast::TestItem, by_title: &BTreeMap<&str, &'a ast::TestItem>, report: &mut Report) -> Option<Vec<&'a ast::TestItem>> {
+fn chain<'a>(
+    item: &'a ast::TestItem,
+    by_title: &BTreeMap<&str, &'a ast::TestItem>,
+    report: &mut Report,
+) -> Option<Vec<&'a ast::TestItem>> {
     let mut chain = vec![item];
     let mut at = item;
     while let Some(like) = &at.like {
@@ -106,7 +115,11 @@ fn chain<'a>(item: &'a ast::TestItem, by_title: &BTreeMap<&str, &'a ast::TestIte
             return None;
         };
         if chain.len() >= LIKE_MAX {
-            report.add(bad(item.span, "测试的 `基于` 成环或过长".into(), "the chain of `like` is circular or too long".into()));
+            report.add(bad(
+                item.span,
+                "测试的 `基于` 成环或过长".into(),
+                "the chain of `like` is circular or too long".into(),
+            ));
             return None;
         }
         at = next;
@@ -116,9 +129,20 @@ fn chain<'a>(item: &'a ast::TestItem, by_title: &BTreeMap<&str, &'a ast::TestIte
     Some(chain)
 }
 
-fn apply(policy: &Policy, path: &ast::Path, fact: &FactExpr, facts: &mut BTreeMap<usize, Fact>, report: &mut Report) -> Option<()> {
+fn apply(
+    policy: &Policy,
+    path: &ast::Path,
+    fact: &FactExpr,
+    facts: &mut BTreeMap<usize, Fact>,
+    report: &mut Report,
+) -> Option<()> {
     let Some(root) = policy.layout.roots.iter().position(|r| r.name == path.parts[0].text).filter(|r| *r > 0) else {
-        report.add(unknown(&path.parts[0], "输入或取证", "input or evidence", policy.layout.roots.iter().skip(1).map(|r| r.name.as_str())));
+        report.add(unknown(
+            &path.parts[0],
+            "输入或取证",
+            "input or evidence",
+            policy.layout.roots.iter().skip(1).map(|r| r.name.as_str()),
+        ));
         return None;
     };
     let builder = Builder { policy, root };
@@ -153,7 +177,11 @@ impl Builder<'_> {
     ) -> Option<()> {
         let (first, rest) = parts.split_first()?;
         let (Type::Group(group), Fact::Known(Value::Group(facts))) = (ty, at) else {
-            report.add(bad(first.span, "只能改已给出的证书中的字段".into(), "only a field of a record already given can be changed".into()));
+            report.add(bad(
+                first.span,
+                "只能改已给出的证书中的字段".into(),
+                "only a field of a record already given can be changed".into(),
+            ));
             return None;
         };
         let Some(i) = group.fields.iter().position(|f| f.name == first.text) else {
@@ -172,10 +200,22 @@ impl Builder<'_> {
         done
     }
 
-    fn fact(&self, fact: &FactExpr, ty: &Type, optional: bool, path: &mut Vec<String>, span: Span, report: &mut Report) -> Option<Fact> {
+    fn fact(
+        &self,
+        fact: &FactExpr,
+        ty: &Type,
+        optional: bool,
+        path: &mut Vec<String>,
+        span: Span,
+        report: &mut Report,
+    ) -> Option<Fact> {
         let value = match (fact, ty) {
             (FactExpr::Absent(at), _) | (FactExpr::Unknown(at), _) if !optional => {
-                report.add(bad(*at, "必填字段不能为无或未知".into(), "a required field can be neither absent nor unknown".into()));
+                report.add(bad(
+                    *at,
+                    "必填字段不能为无或未知".into(),
+                    "a required field can be neither absent nor unknown".into(),
+                ));
                 return None;
             }
             (FactExpr::Absent(_), _) => return Some(Fact::Absent),
@@ -212,12 +252,20 @@ impl Builder<'_> {
                 Value::List(values)
             }
             (FactExpr::Group(_, at) | FactExpr::List(_, at), _) => {
-                report.add(bad(*at, format!("此处应为 `{}`", crate::typed::show_type(ty)), format!("`{}` is wanted here", crate::typed::show_type(ty))));
+                report.add(bad(
+                    *at,
+                    format!("此处应为 `{}`", crate::typed::show_type(ty)),
+                    format!("`{}` is wanted here", crate::typed::show_type(ty)),
+                ));
                 return None;
             }
         };
         if let Err(misfit) = schema::check_value(ty, &value) {
-            report.add(bad(span, format!("{}{}", misfit.path, misfit.reason.zh()), format!("{} {}", misfit.path, misfit.reason.en())));
+            report.add(bad(
+                span,
+                format!("{}{}", misfit.path, misfit.reason.zh()),
+                format!("{} {}", misfit.path, misfit.reason.en()),
+            ));
             return None;
         }
         Some(Fact::Known(value))
@@ -226,10 +274,14 @@ impl Builder<'_> {
     fn literal(&self, e: &ast::Expr, ty: &Type, report: &mut Report) -> Option<Value> {
         let value = match (&e.kind, ty) {
             (ExprKind::Literal(LiteralKind::Boolean(b)), Type::Boolean) => Some(Value::Boolean(*b)),
-            (ExprKind::Literal(LiteralKind::Integer(n)), Type::Integer { .. } | Type::Money { .. }) => Some(Value::Integer(*n)),
+            (ExprKind::Literal(LiteralKind::Integer(n)), Type::Integer { .. } | Type::Money { .. }) => {
+                Some(Value::Integer(*n))
+            }
             (ExprKind::Literal(LiteralKind::Date(y, m, d)), Type::Date) => Date::new(*y, *m, *d).map(Value::Date),
             (ExprKind::Literal(LiteralKind::Month(y, m)), Type::Month) => YearMonth::new(*y, *m).map(Value::Month),
-            (ExprKind::Literal(LiteralKind::Text(t)), Type::Text { .. } | Type::Identifier(_)) => Some(Value::Text(t.clone())),
+            (ExprKind::Literal(LiteralKind::Text(t)), Type::Text { .. } | Type::Identifier(_)) => {
+                Some(Value::Text(t.clone()))
+            }
             (ExprKind::Path(p), Type::Enum(of)) => match &p.parts[..] {
                 [name] => variant(of, name),
                 [of_name, name] if of_name.text == of.name => variant(of, name),
@@ -250,7 +302,12 @@ impl Builder<'_> {
         let evidence = self.policy.evidence.iter().find(|e| e.root == self.root);
         let read = evidence.is_some_and(|e| {
             let below = format!("{dotted}.");
-            self.policy.reads.iter().filter(|r| r.schema == e.schema.name).flat_map(|r| &r.fields).any(|f| *f == dotted || f.starts_with(&below))
+            self.policy
+                .reads
+                .iter()
+                .filter(|r| r.schema == e.schema.name)
+                .flat_map(|r| &r.fields)
+                .any(|f| *f == dotted || f.starts_with(&below))
         });
         match neutral(ty) {
             Some(value) if !read => Some(Fact::Known(value)),
@@ -312,7 +369,11 @@ fn expected(policy: &Policy, e: &Expectation, report: &mut Report) -> Option<Exp
         }
         Expectation::Reason(text, span) => {
             if !policy.outcomes.iter().flat_map(|o| &o.arms).any(|a| a.reason.as_ref() == Some(text)) {
-                report.add(bad(*span, format!("没有分支的理由是 \"{text}\""), format!("no arm gives the reason \"{text}\"")));
+                report.add(bad(
+                    *span,
+                    format!("没有分支的理由是 \"{text}\""),
+                    format!("no arm gives the reason \"{text}\""),
+                ));
                 return None;
             }
             Expected::Reason(text.clone())

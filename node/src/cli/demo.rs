@@ -27,8 +27,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> u8 {
-        let options =
-            Options { policies: self.policies, keep: self.keep, persons: self.persons, seed: self.seed };
+        let options = Options { policies: self.policies, keep: self.keep, persons: self.persons, seed: self.seed };
         match demo::run(&options) {
             Ok(facts) => {
                 println!("{}", if self.json { facts.json() } else { facts.text() });

@@ -35,7 +35,6 @@ impl Department {
     pub fn signer(&self) -> Signer {
         Signer::Department(self.id)
     }
-
 }
 
 /// All departments of the demo.

@@ -41,10 +41,8 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a process for every site and waits until each answers.
     pub fn start(sites: Vec<Site>) -> Result<Self, DemoFault> {
-        let nodes = sites
-            .into_iter()
-            .map(|site| Node { gateway: Gateway::new(site.gateway), site, process: None })
-            .collect();
+        let nodes =
+            sites.into_iter().map(|site| Node { gateway: Gateway::new(site.gateway), site, process: None }).collect();
         let mut cluster = Self { nodes };
         for index in 0..cluster.nodes.len() {
             cluster.spawn(index)?;

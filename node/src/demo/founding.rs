@@ -111,11 +111,7 @@ fn validator(number: u16, keys: &NodeKeys) -> ValidatorEntry {
 }
 
 fn custodian(number: u16, keys: &NodeKeys) -> CustodianEntry {
-    CustodianEntry {
-        id: CustodianId(number),
-        name: format!("custodian{number}"),
-        signing_key: keys.custodian.public(),
-    }
+    CustodianEntry { id: CustodianId(number), name: format!("custodian{number}"), signing_key: keys.custodian.public() }
 }
 
 fn node_keys() -> Result<NodeKeys, DemoFault> {

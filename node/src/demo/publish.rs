@@ -36,8 +36,7 @@ pub fn read_sources(folder: &Path) -> Result<Vec<SourceFile>, DemoFault> {
 pub fn compile_all(sources: &[SourceFile]) -> Result<Package, DemoFault> {
     let compiled = compile(sources);
     compiled.package.ok_or_else(|| {
-        let shown: Vec<String> =
-            compiled.diagnostics.iter().map(|d| render::plain(sources, d, Language::Zh)).collect();
+        let shown: Vec<String> = compiled.diagnostics.iter().map(|d| render::plain(sources, d, Language::Zh)).collect();
         DemoFault::Stopped(shown.join("\n"))
     })
 }
@@ -62,8 +61,7 @@ pub fn publish(
         let mut active = crate::transaction::Height(0);
         for name in &module.departments {
             let department = departments.named(name)?;
-            let payload =
-                Payload::Approve { source: Digest(module.source_hash), meaning: Digest(module.meaning_hash) };
+            let payload = Payload::Approve { source: Digest(module.source_hash), meaning: Digest(module.meaning_hash) };
             let signed = session.sign(department, &[], payload)?;
             let id = session.submit(&Envelope { transaction: signed, capsules: Vec::new() }, None)?;
             let (height, outcome) = session.await_block(id)?;

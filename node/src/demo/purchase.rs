@@ -43,7 +43,8 @@ pub fn decide(
     facts: &mut Facts,
 ) -> Result<Decided, DemoFault> {
     let finished = AtomicU64::new(0);
-    let tally = Mutex::new((Decided { requests: vec![], evaluations: vec![], verifications: vec![] }, std::mem::take(facts)));
+    let tally =
+        Mutex::new((Decided { requests: vec![], evaluations: vec![], verifications: vec![] }, std::mem::take(facts)));
     let progress = Mutex::new(Progress::start("评估与核验 evaluating, verifying", city.applicants.len() as u64 * 2));
     let load_ended = std::sync::atomic::AtomicBool::new(false);
     let (load, outages) = std::thread::scope(|scope| {

@@ -13,9 +13,9 @@ use crate::demo::purchase::micros;
 use crate::demo::report::RaceFact;
 use crate::demo::session::{Question, Reply, Session, as_json, in_force, in_parallel};
 use crate::transaction::{Exchange, TransactionId};
+use guiju_compiler::package::Package;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
-use guiju_compiler::package::Package;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

@@ -189,9 +189,7 @@ impl Facts {
         let first = self.nodes.first();
         must(self.nodes.len() == 4, "four nodes report");
         must(
-            self.nodes.iter().all(|n| {
-                first.is_some_and(|f| f.height == n.height && f.state_root == n.state_root)
-            }),
+            self.nodes.iter().all(|n| first.is_some_and(|f| f.height == n.height && f.state_root == n.state_root)),
             "all nodes report one height and one state root",
         );
         must(self.race.transfers_after_seizure == 0, "no transfer took effect after a seizure ordered earlier");
@@ -223,26 +221,51 @@ impl Facts {
 
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
         writeln!(page, "规矩 · 主流程报告 / the main job\n")?;
-        writeln!(page, "城市 city        种子 seed {} · {} 人 persons · {} 条密封记录 sealed records", self.seed, self.persons, self.records)?;
+        writeln!(
+            page,
+            "城市 city        种子 seed {} · {} 人 persons · {} 条密封记录 sealed records",
+            self.seed, self.persons, self.records
+        )?;
         writeln!(page, "账本 ledger      {} 个区块 blocks · 用时 {} ms", self.blocks, self.wall_ms)?;
         for node in &self.nodes {
-            writeln!(page, "节点 node        {}  高度 height {}  状态根 root {}…", node.id, node.height, &node.state_root[..16.min(node.state_root.len())])?;
+            writeln!(
+                page,
+                "节点 node        {}  高度 height {}  状态根 root {}…",
+                node.id,
+                node.height,
+                &node.state_root[..16.min(node.state_root.len())]
+            )?;
         }
         writeln!(page, "\n策略 policies in force")?;
         for policy in &self.policies {
-            writeln!(page, "  {} 版本 {}  {}…  自高度 {} 起", policy.name, policy.version, &policy.hash[..12.min(policy.hash.len())], policy.active_height)?;
+            writeln!(
+                page,
+                "  {} 版本 {}  {}…  自高度 {} 起",
+                policy.name,
+                policy.version,
+                &policy.hash[..12.min(policy.hash.len())],
+                policy.active_height
+            )?;
         }
         writeln!(page, "\n四类交换 exchanges        次数 count   p50 ms   p99 ms")?;
         for (name, fact) in &self.exchanges {
             writeln!(page, "  {name:<22} {:>10} {:>8} {:>8}", fact.count, fact.p50_ms, fact.p99_ms)?;
         }
         let outcomes = &self.outcomes;
-        writeln!(page, "\n购房资格 purchase eligibility: 符合 {} · 不符合 {} · 待定 {}", outcomes.eligible, outcomes.ineligible, outcomes.undetermined)?;
+        writeln!(
+            page,
+            "\n购房资格 purchase eligibility: 符合 {} · 不符合 {} · 待定 {}",
+            outcomes.eligible, outcomes.ineligible, outcomes.undetermined
+        )?;
         for (reason, count) in &self.reasons {
             writeln!(page, "  {count:>4} × {reason}")?;
         }
         for answer in &self.answers {
-            writeln!(page, "  案件 {} 于 {} 适用版本 {} → {}", answer.case, answer.as_of, answer.version, answer.outcome)?;
+            writeln!(
+                page,
+                "  案件 {} 于 {} 适用版本 {} → {}",
+                answer.case, answer.as_of, answer.version, answer.outcome
+            )?;
             for reason in &answer.reasons {
                 writeln!(page, "      理由 {reason}")?;
             }
@@ -254,14 +277,26 @@ impl Facts {
             writeln!(page, "\n拒绝 refused before any record was opened: {} 「{}」", refusal.policy, refusal.clause)?;
         }
         let race = &self.race;
-        writeln!(page, "\n查封与转移竞争 race for {} units: 查封 {} · 转移 {} · 查封后仍转移 {}", race.units, race.seizures, race.transfers, race.transfers_after_seizure)?;
+        writeln!(
+            page,
+            "\n查封与转移竞争 race for {} units: 查封 {} · 转移 {} · 查封后仍转移 {}",
+            race.units, race.seizures, race.transfers, race.transfers_after_seizure
+        )?;
         writeln!(page, "\n故障 outages")?;
         for kill in &self.restart.nodes {
             let role = if kill.was_proposer { "(当时的提议者 proposer)" } else { "" };
-            writeln!(page, "  SIGKILL {} {role} 停机期间定案 {} 件 · 追平用时 {} ms", kill.node, kill.decisions_while_down, kill.catch_up_ms)?;
+            writeln!(
+                page,
+                "  SIGKILL {} {role} 停机期间定案 {} 件 · 追平用时 {} ms",
+                kill.node, kill.decisions_while_down, kill.catch_up_ms
+            )?;
         }
         let receipts = &self.receipts;
-        writeln!(page, "\n回执 receipts: 写出 {} · 离线验证通过 {} · 篡改副本被拒 {}", receipts.written, receipts.verified, receipts.damaged_refused)?;
+        writeln!(
+            page,
+            "\n回执 receipts: 写出 {} · 离线验证通过 {} · 篡改副本被拒 {}",
+            receipts.written, receipts.verified, receipts.damaged_refused
+        )?;
         let broken = self.broken_promises();
         if broken.is_empty() {
             writeln!(page, "\n全部承诺成立 / every promise held")?;

@@ -8,9 +8,7 @@ use crate::custody::arguments::{self, Arguments, seal_request};
 use crate::demo::DemoFault;
 use crate::demo::actors::{Department, random, system_rng};
 use crate::genesis::Genesis;
-use crate::transaction::{
-    Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId,
-};
+use crate::transaction::{Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId};
 use guiju_compiler::package::{Package, Policy};
 use guiju_runtime::date::Date;
 use guiju_runtime::json::fact_to_json;
@@ -172,8 +170,9 @@ impl Session {
         loop {
             match self.any_gateway().request(id) {
                 Ok(RequestView::Finalised { height, result }) => {
-                    let answer = open_answer(&question.asker.sealing, self.genesis.chain_id(), id, question.asker.id, &result)
-                        .map_err(|fault| DemoFault::Stopped(format!("an answer does not open: {fault}")))?;
+                    let answer =
+                        open_answer(&question.asker.sealing, self.genesis.chain_id(), id, question.asker.id, &result)
+                            .map_err(|fault| DemoFault::Stopped(format!("an answer does not open: {fault}")))?;
                     return Ok(Reply::Answered { id, height, answer, took: since.elapsed() });
                 }
                 Ok(RequestView::Refused { policy, clause }) => return Ok(Reply::Refused { id, policy, clause }),

@@ -93,9 +93,11 @@ fn seal<'a>(
         let genesis = session.genesis();
         let (sealed, capsule) = seal_record(&mut rng, genesis.chain_id(), &genesis.custody_key, draft, &plaintext)
             .map_err(|fault| DemoFault::Stopped(format!("a record cannot be sealed: {fault}")))?;
-        let batch = open
-            .entry(owner.name.as_str())
-            .or_insert_with(|| Batch { owner, records: Vec::new(), capsules: Vec::new() });
+        let batch = open.entry(owner.name.as_str()).or_insert_with(|| Batch {
+            owner,
+            records: Vec::new(),
+            capsules: Vec::new(),
+        });
         batch.records.push(sealed);
         batch.capsules.push(capsule);
         let bytes: usize = batch.records.iter().map(|r| r.body.len() + 256).sum();

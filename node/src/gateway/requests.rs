@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout_at};
 /// `GET /v1/transactions/{id}`: which block holds it, and what became of it there.
 pub(super) async fn transaction(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id = id_of(&id)?;
-    let (height, index) = gateway.store.find(id)?.ok_or_else(Problem::not_found)?;
+    let view = gateway.store.view()?;
+    let (height, index) = view.find(id)?.ok_or_else(Problem::not_found)?;
     let mut answer = json!({ "id": id.to_string(), "height": height.0, "index": index });
     let fields = answer.as_object_mut().expect("it was made as an object");
-    match outcome(&gateway.store.view()?, id)? {
+    match outcome(&view, id)? {
         Some(outcome) => describe(&outcome, "outcome", fields),
         // The ledger keeps outcomes while the transaction could be sent again, and no longer.
         None => {

@@ -29,6 +29,11 @@ impl Registers {
         self.0.entry(schema.to_owned()).or_default().push(fact);
     }
 
+    /// Takes the newest record of a type away, as one that is superseded.
+    pub(crate) fn take(&mut self, schema: &str) -> Option<Fact> {
+        self.0.get_mut(schema)?.pop()
+    }
+
     /// Everything in `world`.
     pub(crate) fn of(world: &World, package: &Package) -> Self {
         let mut all = Self::empty();
@@ -80,6 +85,16 @@ impl Registers {
 
 /// A frame of `policy` with these inputs and the evidence its keys find.
 pub(crate) fn frame(policy: &Policy, day: Date, inputs: &[(String, Fact)], registers: &Registers) -> Frame {
+    framed(policy, day, inputs, registers).0
+}
+
+/// A frame, and what its text words mean.
+pub(crate) fn framed(
+    policy: &Policy,
+    day: Date,
+    inputs: &[(String, Fact)],
+    registers: &Registers,
+) -> (Frame, Interner) {
     let mut interner = Interner::new(&policy.program.literals);
     let mut frame = Frame::new(&policy.layout);
     let put = |frame: &mut Frame, root: usize, fact: &Fact, interner: &mut Interner| {
@@ -95,7 +110,7 @@ pub(crate) fn frame(policy: &Policy, day: Date, inputs: &[(String, Fact)], regis
         let fact = registers.fact(evidence, keys, day);
         put(&mut frame, evidence.root, &fact, &mut interner);
     }
-    frame
+    (frame, interner)
 }
 
 fn keys(policy: &Policy, evidence: &Evidence, frame: &Frame, interner: &Interner) -> Option<Vec<String>> {

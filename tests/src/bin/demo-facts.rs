@@ -9,9 +9,10 @@ fn main() -> ExitCode {
         eprintln!("usage: demo-facts FILE");
         return ExitCode::from(2);
     };
-    let facts: Value = match std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|text| {
-        serde_json::from_str(&text).map_err(|e| e.to_string())
-    }) {
+    let facts: Value = match std::fs::read_to_string(&path)
+        .map_err(|e| e.to_string())
+        .and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()))
+    {
         Ok(facts) => facts,
         Err(why) => {
             eprintln!("{path}: {why}");
@@ -43,7 +44,8 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
     let (outcomes, race, restart) = (&facts["outcomes"], &facts["race"], &facts["restart"]);
     let decided = number(&outcomes["eligible"]) + number(&outcomes["ineligible"]) + number(&outcomes["undetermined"]);
     let receipts = &facts["receipts"];
-    let level = |field: &str| nodes.windows(2).all(|pair| pair[0][field] == pair[1][field] && !pair[0][field].is_null());
+    let level =
+        |field: &str| nodes.windows(2).all(|pair| pair[0][field] == pair[1][field] && !pair[0][field].is_null());
     vec![
         ("four nodes", nodes.len() == 4),
         ("one height", level("height")),
@@ -57,16 +59,23 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
         ("300 evaluations", number(&exchange("evaluation")["count"]) >= 300 && decided >= 300),
         ("verifications", number(&exchange("verification")["count"]) > 0),
         ("contracts", number(&exchange("contract")["count"]) >= 200),
-        ("percentiles are ordered", ["submission", "evaluation", "verification", "contract"].iter().all(|name| {
-            let fact = exchange(name);
-            number(&fact["p50_ms"]) > 0 && number(&fact["p50_ms"]) <= number(&fact["p99_ms"])
-        })),
+        (
+            "percentiles are ordered",
+            ["submission", "evaluation", "verification", "contract"].iter().all(|name| {
+                let fact = exchange(name);
+                number(&fact["p50_ms"]) > 0 && number(&fact["p50_ms"]) <= number(&fact["p99_ms"])
+            }),
+        ),
         ("some eligible", number(&outcomes["eligible"]) > 0),
         ("some ineligible", number(&outcomes["ineligible"]) > 0),
         ("some undetermined", number(&outcomes["undetermined"]) > 0),
-        ("a refusal names policy and clause", items(&facts["refused"]).iter().any(|r| {
-            r["policy"].as_str().is_some_and(|s| !s.is_empty()) && r["clause"].as_str().is_some_and(|s| !s.is_empty())
-        })),
+        (
+            "a refusal names policy and clause",
+            items(&facts["refused"]).iter().any(|r| {
+                r["policy"].as_str().is_some_and(|s| !s.is_empty())
+                    && r["clause"].as_str().is_some_and(|s| !s.is_empty())
+            }),
+        ),
         ("100 units raced", number(&race["units"]) == 100),
         ("seizures won 20", number(&race["seizures"]) >= 20),
         ("transfers won 20", number(&race["transfers"]) >= 20),
