@@ -9,15 +9,15 @@ use crate::crypto::{Digest, Purpose};
 use crate::custody::envelope::{OpenCapsule, SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
 use crate::transaction::{
-    ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId, WRITES_MAX,
-    attested_bytes,
+    BODY_BYTES_MAX, ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId,
+    WRITES_MAX, attested_bytes,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Longest input text in an audit copy, in bytes.
-const INPUT_BYTES_MAX: usize = 4096;
+/// Longest input text in an audit copy, in bytes: no more fits sealed arguments.
+const INPUT_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// Most inputs in an audit copy.
 const INPUTS_MAX: usize = 64;
 

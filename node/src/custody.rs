@@ -16,3 +16,6 @@ mod plan;
 pub mod process;
 pub mod protocol;
 mod records;
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Meters {
     entries: BTreeMap<(DepartmentId, SubjectTag), Vec<Entry>>,
+    /// Subjects with pending charges, by the request's sequence number.
+    pending: BTreeMap<u64, Vec<SubjectTag>>,
 }
 
 /// What a question adds to a meter: at least, at most.
@@ -147,6 +149,8 @@ impl Meters {
 
     /// Counts the charges of an evaluated request that is not final yet.
     pub fn charge(&mut self, asker: DepartmentId, moment: Moment, charges: &[Charge]) {
+        self.forget(asker, moment.sequence);
+        self.pending.insert(moment.sequence, charges.iter().map(|charge| charge.subject).collect());
         self.add(asker, moment, charges, false);
     }
 
@@ -158,12 +162,11 @@ impl Meters {
 
     /// Takes back the pending charges of a request that will not become final.
     pub fn forget(&mut self, asker: DepartmentId, sequence: u64) {
-        for ((who, _), entries) in &mut self.entries {
-            if *who == asker {
+        for subject in self.pending.remove(&sequence).unwrap_or_default() {
+            if let Some(entries) = self.entries.get_mut(&(asker, subject)) {
                 entries.retain(|e| e.settled || e.moment.sequence != sequence);
             }
         }
-        self.entries.retain(|_, entries| !entries.is_empty());
     }
 
     /// Forgets what no window reaches any more, on `today`.

@@ -13,7 +13,7 @@ use crate::audit::{AuditCopy, audit_binding};
 use crate::codec::{Encode as _, Writer};
 use crate::genesis::Genesis;
 use crate::state::feed::PermittedRequest;
-use crate::transaction::{ChainId, SealedRecord, SealedResult, WRITES_MAX};
+use crate::transaction::{BODY_BYTES_MAX, ChainId, SealedRecord, SealedResult, WRITES_MAX};
 use guiju_compiler::explain::explain;
 use guiju_compiler::package::{CitationText, Policy, Write, WriteTerm};
 use guiju_runtime::canonical;
@@ -27,6 +27,9 @@ use std::collections::BTreeMap;
 
 /// Audit copies are padded to the next multiple of this many bytes.
 const AUDIT_CLASS: usize = 1024;
+
+/// Largest result: one must fit a transaction beside the batch it begins.
+const RESULT_BYTES_MAX: usize = 160 * 1024;
 
 /// What a request comes to.
 pub(super) struct Decision {
@@ -174,6 +177,7 @@ pub(super) struct Sealer<'a> {
 
 impl Sealer<'_> {
     /// Seals a decision: the answer to the asker, the charges to custody, a copy to the auditor, each record to custody.
+    /// A result that no transaction could carry becomes a refusal: it would hold up every later contract.
     pub(super) fn seal(
         &self,
         request: &PermittedRequest,
@@ -181,10 +185,30 @@ impl Sealer<'_> {
         arguments: Option<&Arguments>,
         decision: Decision,
     ) -> Result<Sealed, EnvelopeError> {
+        let charges = decision.charges.clone();
+        // Inputs that do not fit the policy's types are bounded by nothing an auditor's reader would accept.
+        let misfit = matches!(decision.verdict, Verdict::Refused(Refusal::Arguments(_) | Refusal::NoSuchPolicy));
+        let inputs = arguments.filter(|_| !misfit).map(|a| a.inputs.clone()).unwrap_or_default();
+        let secret = arguments.map_or([0; 32], |a| *a.secret);
+        let sealed = self.seal_whole(request, loaded, &secret, inputs, decision)?;
+        if sealed.result.to_bytes().len() <= RESULT_BYTES_MAX && sealed.result.audit.len() <= BODY_BYTES_MAX {
+            return Ok(sealed);
+        }
+        let refusal = Refusal::Write("结果过大 / the result is too large".to_owned());
+        self.seal_whole(request, loaded, &secret, Vec::new(), Decision::refused(refusal, charges))
+    }
+
+    fn seal_whole(
+        &self,
+        request: &PermittedRequest,
+        loaded: Option<&Loaded>,
+        secret: &[u8; 32],
+        inputs: Vec<(String, serde_json::Value)>,
+        decision: Decision,
+    ) -> Result<Sealed, EnvelopeError> {
         let Some(asker) = self.genesis.department(request.asker) else { return Err(EnvelopeError::BadRecipient) };
         let (policy, version) = (request.request.policy.clone(), request.version);
-        let secret = arguments.map_or([0; 32], |a| *a.secret);
-        let rng = |index: u32| self.rng(&secret, request, index);
+        let rng = |index: u32| self.rng(secret, request, index);
         let mut result =
             SealedResult { module: request.module, version, as_of: request.as_of, ..SealedResult::default() };
         let mut capsules = Vec::new();
@@ -201,7 +225,6 @@ impl Sealer<'_> {
                 }
             }
         }
-        let inputs = arguments.map(|a| a.inputs.clone()).unwrap_or_default();
         let copy = AuditCopy { policy: policy.clone(), version, inputs, outcomes: plain(&verdict) };
         let answer =
             Answer { policy, version, as_of: request.as_of, height: request.height, day: request.day, verdict };

@@ -19,8 +19,8 @@ use crate::crypto::{Digest, Keypair, Purpose};
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
 use crate::transaction::{
-    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, Height, Payload, RecordId, SignedTransaction,
-    Signer, Transaction, TransactionId, attested_bytes,
+    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId,
+    SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
 };
 use guiju_runtime::json::fact_from_json;
 use guiju_runtime::value::Fact;
@@ -72,6 +72,7 @@ pub struct Custodian<C: CapsuleStore> {
     genesis: Genesis,
     chain: ChainId,
     handle_keys: BTreeMap<String, HandleKey>,
+    departments: BTreeMap<String, DepartmentId>,
     library: Library,
     records: Records,
     capsules: C,
@@ -79,16 +80,19 @@ pub struct Custodian<C: CapsuleStore> {
     open: BTreeMap<u64, Open>,
     height: Height,
     caught_up: bool,
+    /// Capsules last asked for, and the height then: asked for again only with the next block.
+    wanted: (Vec<CapsuleId>, Height),
     audit: VecDeque<AuditLine>,
 }
 
 impl<C: CapsuleStore> Custodian<C> {
     /// A custodian at height 0. Errors if the genesis' handle keys do not open with its custody key.
     pub fn new(genesis: Genesis, keys: CustodianKeys, capsules: C) -> Result<Self, EnvelopeError> {
-        let mut handle_keys = BTreeMap::new();
+        let (mut handle_keys, mut departments) = (BTreeMap::new(), BTreeMap::new());
         for department in &genesis.departments {
             let key = HandleKey::open(&keys.custody, department.id, &department.handle_key_sealed)?;
             handle_keys.insert(department.name.clone(), key);
+            departments.insert(department.name.clone(), department.id);
         }
         let chain = genesis.chain_id();
         Ok(Self {
@@ -96,6 +100,7 @@ impl<C: CapsuleStore> Custodian<C> {
             genesis,
             chain,
             handle_keys,
+            departments,
             library: Library::default(),
             records: Records::default(),
             capsules,
@@ -103,6 +108,7 @@ impl<C: CapsuleStore> Custodian<C> {
             open: BTreeMap::new(),
             height: Height(0),
             caught_up: false,
+            wanted: (Vec::new(), Height(0)),
             audit: VecDeque::new(),
         })
     }
@@ -145,7 +151,7 @@ impl<C: CapsuleStore> Custodian<C> {
         }
         self.height = feed.height;
         for module in &feed.modules {
-            self.library.activate(module);
+            self.library.activate(module, feed.height);
         }
         for (index, (id, record)) in (0..).zip(&feed.records) {
             self.records.file(*id, record, Origin::Submitted(feed.height), index);
@@ -165,8 +171,13 @@ impl<C: CapsuleStore> Custodian<C> {
     /// The ledger's word on a request: what it wrote takes the place of what this custodian had written ahead.
     fn finalise(&mut self, finalised: &FinalisedRequest) {
         let Some(open) = self.open.remove(&finalised.sequence) else { return };
-        let agreed = open.attested.is_some_and(|(a, _)| a.digest == finalised.result.digest(finalised.id));
-        if !agreed {
+        let digest = finalised.result.digest(finalised.id);
+        let own = open.attested.as_ref().map(|(attestation, _)| attestation.digest);
+        if own.is_some_and(|own| own != digest) {
+            // t custodians agree on something else: this one, or they, are at fault. A person must look.
+            self.log(&open.request, "diverged from the final result".to_owned());
+        }
+        if own != Some(digest) {
             for id in open.written {
                 self.records.unfile(id);
             }
@@ -195,9 +206,13 @@ impl<C: CapsuleStore> Custodian<C> {
             self.open.iter().filter(|(_, open)| open.attested.is_none()).map(|(sequence, _)| *sequence).collect();
         for sequence in waiting {
             match self.evaluate(sequence) {
-                Ok(attestation) => attestations.push(attestation),
+                Ok(attestation) => attestations.push(self.first_sent(sequence, attestation)),
                 Err(Hold::Capsules(lacking)) => {
-                    reports.push(CustodyReport::Want(lacking));
+                    let wanted = (lacking, self.height);
+                    if wanted != self.wanted {
+                        self.wanted = wanted;
+                        reports.push(CustodyReport::Want(self.wanted.0.clone()));
+                    }
                     break;
                 }
                 Err(Hold::Fault(fault)) => return Err(fault),
@@ -209,6 +224,16 @@ impl<C: CapsuleStore> Custodian<C> {
             reports.push(CustodyReport::Transaction(self.transaction(batch)));
         }
         Ok(reports)
+    }
+
+    /// An attestation as it is first sent. Of n custodians with threshold t, n − t + 1 bring the result along: any t that
+    /// agree have one of them among them. Sent again, every custodian brings it.
+    fn first_sent(&self, sequence: u64, attestation: Attestation) -> Attestation {
+        let all = self.genesis.custodians.len() as u64;
+        let carriers = all.saturating_sub(u64::from(self.genesis.custody_threshold)) + 1;
+        let own = self.genesis.custodians.iter().take_while(|c| c.id != self.keys.id).count() as u64;
+        let brings = (sequence % all.max(1) + own) % all.max(1) < carriers;
+        Attestation { result: attestation.result.filter(|_| brings), ..attestation }
     }
 
     /// Results that the ledger has not made final for long, to be sent again.
@@ -233,22 +258,33 @@ impl<C: CapsuleStore> Custodian<C> {
         };
         let loaded = self.library.policy(request.module, request.version, &request.request.policy);
         let arguments = open_arguments(&self.keys.custody, self.chain, request.asker, &request.request);
+        let mut contested = Vec::new();
         let decision = match (&loaded, &arguments) {
             (None, _) => Decision::refused(Refusal::NoSuchPolicy, Vec::new()),
             (_, Err(fault)) => Decision::refused(Refusal::Arguments(fault.to_string()), Vec::new()),
             (Some(loaded), Ok(arguments)) => match self.gather(loaded, &request, arguments) {
-                Ok(gathered) => decide(loaded, &gathered),
+                Ok(gathered) => {
+                    contested.clone_from(&gathered.contested);
+                    decide(loaded, &gathered)
+                }
                 Err(Hold::Refused(refusal, charges)) => Decision::refused(refusal, charges),
                 Err(hold) => return Err(hold),
             },
         };
-        self.note(&request, &decision);
+        let word = match &decision.verdict {
+            Verdict::Decided { .. } => "decided",
+            Verdict::Refused(refusal) => refusal.word(),
+        };
         let charges = decision.charges.clone();
         let sealer = Sealer { genesis: &self.genesis, chain: self.chain, handle_keys: &self.handle_keys };
         // Sealing fails only for a department key of low order, which the genesis file is at fault for.
         let Ok(sealed) = sealer.seal(&request, loaded.as_deref(), arguments.as_ref().ok(), decision) else {
             return Err(Hold::Unsettled);
         };
+        self.log(&request, word.to_owned());
+        for id in contested {
+            self.log(&request, format!("contested record {id}"));
+        }
         self.meters.charge(request.asker, Moment { sequence, day: request.day }, &charges);
         self.attest(&request, sealed)
     }
@@ -259,13 +295,14 @@ impl<C: CapsuleStore> Custodian<C> {
         let asker = self.genesis.department(request.asker).map_or("", |d| d.name.as_str());
         let question = &request.request;
         let allowance = Allowance {
-            limit: self.library.limit(policy, asker, question.exchange, &question.purpose),
+            limit: self.library.limit(policy, request.height, asker, question.exchange, &question.purpose),
             price: policy.releases.iter().map(|r| r.declared_millibits).sum(),
         };
         let sources = Sources {
             chain: self.chain,
             opener: &self.keys.custody,
             handle_keys: &self.handle_keys,
+            departments: &self.departments,
             library: &self.library,
             records: &self.records,
             capsules: &self.capsules,
@@ -317,17 +354,13 @@ impl<C: CapsuleStore> Custodian<C> {
         SignedTransaction::sign(body, &[(sender, &self.keys.signing)])
     }
 
-    fn note(&mut self, request: &PermittedRequest, decision: &Decision) {
-        let decision = match &decision.verdict {
-            Verdict::Decided { .. } => "decided",
-            Verdict::Refused(refusal) => refusal.word(),
-        };
+    fn log(&mut self, request: &PermittedRequest, decision: String) {
         if self.audit.len() < AUDIT_LINES_MAX {
             self.audit.push_back(AuditLine {
                 request: request.id,
                 policy: request.request.policy.clone(),
                 purpose: request.request.purpose.clone(),
-                decision: decision.to_owned(),
+                decision,
             });
         }
     }

@@ -8,7 +8,7 @@ use super::capsules::{CapsuleFault, CapsuleStore};
 use super::envelope::{OpenCapsule, open_record};
 use super::handles::{HandleKey, handle, handles_of};
 use super::library::{Library, Loaded};
-use super::records::{Records, Viewpoint};
+use super::records::{Place, Records, Viewpoint};
 use crate::codec::{Encode as _, Writer};
 use crate::crypto::Digest;
 use crate::state::feed::PermittedRequest;
@@ -28,6 +28,8 @@ pub(super) struct Sources<'a, C> {
     pub(super) opener: &'a dyn OpenCapsule,
     /// Handle keys by the owner's name.
     pub(super) handle_keys: &'a BTreeMap<String, HandleKey>,
+    /// Department numbers by name.
+    pub(super) departments: &'a BTreeMap<String, DepartmentId>,
     pub(super) library: &'a Library,
     pub(super) records: &'a Records,
     pub(super) capsules: &'a C,
@@ -50,6 +52,8 @@ pub(super) struct Gathered {
     /// For each evidence binding: the record behind it and its content, where it is one known record.
     pub(super) found: Vec<Option<(RecordId, Value)>>,
     pub(super) charges: Vec<Charge>,
+    /// Records that were found but cannot be used.
+    pub(super) contested: Vec<RecordId>,
 }
 
 /// Why a request is not ready to be evaluated.
@@ -84,13 +88,14 @@ pub(super) fn gather<C: CapsuleStore>(
         loaded,
         request,
         allowance,
-        asked: asked(request, inputs),
+        asked: asked(loaded, request, inputs),
         charged: BTreeSet::new(),
         gathered: Gathered {
             frame: Frame::new(&policy.layout),
             interner: Interner::new(&policy.program.literals),
             found: Vec::new(),
             charges: Vec::new(),
+            contested: Vec::new(),
         },
     };
     let as_of = Date::from_days(i64::from(request.as_of)).map_or(Fact::Unknown, |d| Fact::Known(Value::Date(d)));
@@ -146,13 +151,18 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             self.gathered.found.push(None);
             return Ok(Fact::Unknown);
         };
-        let mut ids: Vec<RecordId> = Vec::new();
-        for subject in subjects.iter().flatten() {
-            let under = self.sources.records.under(handle(key, &evidence.schema.name, &field, subject), from);
-            ids.extend(if evidence.all { under } else { under.last().copied().into_iter().collect() });
+        let schema = &evidence.schema;
+        let owner = self.sources.departments.get(&schema.owner).copied();
+        let mut found: BTreeSet<(Place, RecordId)> = BTreeSet::new();
+        for (subject, owner) in subjects.iter().flatten().zip(std::iter::repeat(owner).flatten()) {
+            let handle = handle(key, &schema.name, &field, subject);
+            found.extend(self.sources.records.under(handle, owner, &schema.name, from));
         }
-        ids.sort_unstable();
-        ids.dedup();
+        // Newest last, whichever key it was found by.
+        let mut ids: Vec<RecordId> = found.into_iter().map(|(_, id)| id).collect();
+        if !evidence.all {
+            ids.drain(..ids.len().saturating_sub(1));
+        }
         self.note(evidence, &ids);
         self.guard(evidence, subjects.iter().flatten())?;
         let Some(subjects) = subjects else {
@@ -163,7 +173,13 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             self.gathered.found.push(None);
             return Ok(Fact::Absent);
         }
-        let (values, contested) = self.open(evidence, key, &ids)?;
+        // More than the policy can take in: unknown, and not opened for nothing.
+        if ids.len() > evidence.max as usize {
+            self.gathered.found.push(None);
+            return Ok(Fact::Unknown);
+        }
+        let values = self.open(evidence, key, &ids)?;
+        let contested = values.len() < ids.len();
         Ok(self.fact(evidence, values, contested))
     }
 
@@ -171,8 +187,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
         let complete = evidence.schema.complete_from.is_some_and(|from| from.days() <= self.request.as_of);
         if evidence.all {
             self.gathered.found.push(None);
-            let over = values.len() > evidence.max as usize;
-            if contested || over || !complete {
+            if contested || !complete {
                 return Fact::Unknown;
             }
             return Fact::Known(Value::List(values.into_iter().map(|(_, value)| value).collect()));
@@ -255,15 +270,10 @@ impl<C: CapsuleStore> Gathering<'_, C> {
         Ok(())
     }
 
-    /// Opens records. Says whether one of them is contested: it does not open, does not fit its schema, or is filed under
-    /// other handles than its content demands.
-    fn open(
-        &self,
-        evidence: &Evidence,
-        key: &HandleKey,
-        ids: &[RecordId],
-    ) -> Result<(Vec<(RecordId, Value)>, bool), Hold> {
-        let (mut values, mut contested, mut lacking) = (Vec::new(), false, Vec::new());
+    /// Opens records, in order. One that does not open, does not fit its schema, or is filed under other handles than its
+    /// content demands is contested: it is left out and remembered for the log.
+    fn open(&mut self, evidence: &Evidence, key: &HandleKey, ids: &[RecordId]) -> Result<Vec<(RecordId, Value)>, Hold> {
+        let (mut values, mut lacking) = (Vec::new(), Vec::new());
         let ty = Type::Group(evidence.schema.group.clone());
         for id in ids {
             let Some(record) = self.sources.records.get(*id) else { continue };
@@ -279,10 +289,10 @@ impl<C: CapsuleStore> Gathering<'_, C> {
                 Some(Fact::Known(value)) if alike && handles_of(key, &evidence.schema, &value) == record.handles => {
                     values.push((*id, value));
                 }
-                _ => contested = true,
+                _ => self.gathered.contested.push(*id),
             }
         }
-        if lacking.is_empty() { Ok((values, contested)) } else { Err(Hold::Capsules(lacking)) }
+        if lacking.is_empty() { Ok(values) } else { Err(Hold::Capsules(lacking)) }
     }
 }
 
@@ -314,15 +324,16 @@ fn tag(chain: ChainId, subject: &str, keys: &BTreeMap<String, HandleKey>) -> Sub
     Digest::keyed(&key.0, "guiju/1/custody/subject", subject.as_bytes()).0
 }
 
-fn asked(request: &PermittedRequest, inputs: &[Fact]) -> Digest {
+fn asked(loaded: &Loaded, request: &PermittedRequest, inputs: &[Fact]) -> Digest {
     let mut out = Writer::default();
-    out.u16(DepartmentId(request.asker.0).0);
+    out.u16(request.asker.0);
     request.module.encode(&mut out);
     out.u32(request.version);
-    out.text(&request.request.policy);
+    out.text(&loaded.policy.name);
     out.i64(i64::from(request.as_of));
-    for input in inputs {
-        out.text(&format!("{input:?}"));
+    for ((_, ty), input) in loaded.policy.inputs.iter().zip(inputs) {
+        // Inputs were checked against their types, so they all encode.
+        out.bytes(&canonical::encode(ty, input).unwrap_or_default());
     }
     Digest::of("guiju/1/custody/question", &out.into_bytes())
 }

@@ -2,7 +2,7 @@
 //! on ledger order alone: submitted records up to its height, and what earlier contracts wrote, whether those are final
 //! yet or not; so a restarted custodian sees the same. Must not know: keys, plaintext, policies.
 
-use crate::transaction::{Handle, Height, RecordId, SealedRecord};
+use crate::transaction::{DepartmentId, Handle, Height, RecordId, SealedRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a record came to be.
@@ -24,7 +24,7 @@ pub(super) struct Viewpoint {
 }
 
 /// Order among the records of a handle: height, submitted before written, then the order within.
-type Place = (Height, u64, u32);
+pub(super) type Place = (Height, u64, u32);
 
 struct Shelved {
     record: SealedRecord,
@@ -85,12 +85,24 @@ impl Records {
         self.all.get(&id).map(|shelved| &shelved.record)
     }
 
-    /// The records filed under `handle` that a request sees and that none it sees has superseded, oldest first.
-    pub(super) fn under(&self, handle: Handle, from: Viewpoint) -> Vec<RecordId> {
-        let sees = |id: &RecordId| self.all.get(id).is_some_and(|s| s.origin.visible(from));
+    /// The records of `owner`'s type `schema` filed under `handle` that a request sees and that none it sees has
+    /// superseded, oldest first. Handles are public once used, so a stranger's record under one counts for nothing: it
+    /// is neither found nor does it supersede.
+    pub(super) fn under(
+        &self,
+        handle: Handle,
+        owner: DepartmentId,
+        schema: &str,
+        from: Viewpoint,
+    ) -> BTreeSet<(Place, RecordId)> {
+        let sees = |id: &RecordId| {
+            self.all
+                .get(id)
+                .is_some_and(|s| s.record.owner == owner && s.record.schema == schema && s.origin.visible(from))
+        };
         let current = |id: &RecordId| !self.successors.get(id).is_some_and(|next| next.iter().any(sees));
         let filed = self.filed.get(&handle).into_iter().flatten();
-        filed.map(|(_, id)| *id).filter(|id| sees(id) && current(id)).collect()
+        filed.copied().filter(|(_, id)| sees(id) && current(id)).collect()
     }
 }
 
@@ -119,6 +131,11 @@ mod tests {
         Viewpoint { height: Height(height), sequence }
     }
 
+    fn under(records: &Records, from: Viewpoint) -> Vec<RecordId> {
+        let found = records.under(Handle(Digest([9; 32])), DepartmentId(1), "证书", from);
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+
     #[test]
     fn a_request_sees_what_was_ordered_before_it_and_no_more() {
         let mut records = Records::default();
@@ -129,12 +146,25 @@ mod tests {
         records.file(c, &third, Origin::Submitted(Height(7)), 0);
         records.file(b, &second, Origin::Written(Height(5), 4), 0);
         records.file(a, &first, Origin::Submitted(Height(2)), 0);
-        let handle = Handle(Digest([9; 32]));
-        assert_eq!(records.under(handle, at(1, 1)), vec![]);
-        assert_eq!(records.under(handle, at(5, 4)), vec![a], "a contract does not see its own writes");
-        assert_eq!(records.under(handle, at(5, 5)), vec![b], "the next request does, before they are final");
-        assert_eq!(records.under(handle, at(7, 5)), vec![b, c]);
+        assert_eq!(under(&records, at(1, 1)), vec![]);
+        assert_eq!(under(&records, at(5, 4)), vec![a], "a contract does not see its own writes");
+        assert_eq!(under(&records, at(5, 5)), vec![b], "the next request does, before they are final");
+        assert_eq!(under(&records, at(7, 5)), vec![b, c]);
         records.unfile(b);
-        assert_eq!(records.under(handle, at(7, 5)), vec![a, c]);
+        assert_eq!(under(&records, at(7, 5)), vec![a, c]);
+    }
+
+    #[test]
+    fn a_strangers_record_under_a_copied_handle_counts_for_nothing() {
+        let mut records = Records::default();
+        let (a, first) = record(1, None);
+        let (_, mut copied) = record(2, Some(a));
+        copied.owner = DepartmentId(2);
+        let (_, mut other) = record(3, Some(a));
+        other.schema = "别的".to_owned();
+        records.file(a, &first, Origin::Submitted(Height(1)), 0);
+        records.file(copied.id(), &copied, Origin::Submitted(Height(2)), 0);
+        records.file(other.id(), &other, Origin::Submitted(Height(2)), 1);
+        assert_eq!(under(&records, at(3, 1)), vec![a]);
     }
 }
