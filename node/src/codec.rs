@@ -18,14 +18,31 @@ pub enum DecodeError {
     TooLong,
 }
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DecodeError {
+    /// The reason in Chinese.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Truncated => "字节在值的中间结束",
+            Self::Trailing => "值之后还有多余的字节",
+            Self::Malformed => "标记或文本在此处没有意义",
+            Self::TooLong => "长度超过上限",
+        }
+    }
+
+    /// The reason in English.
+    pub fn en(self) -> &'static str {
+        match self {
             Self::Truncated => "bytes end inside a value",
             Self::Trailing => "bytes are left after the value",
             Self::Malformed => "a tag, flag or text has no meaning here",
             Self::TooLong => "a length is over its bound",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.zh(), self.en())
     }
 }
 

@@ -12,8 +12,8 @@
 use crate::crypto::{hex, unhex};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -185,12 +185,15 @@ pub fn init_data_folder(
     DataFolder::open(root)
 }
 
+/// The file's text, if it is not over its bound. What a device says of its length is not relied on.
 fn read_text(path: &Path) -> Result<String, FolderError> {
     let io = |e| FolderError::Io(path.to_owned(), e);
-    if fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
+    let mut text = String::new();
+    File::open(path).map_err(io)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(io)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
         return Err(FolderError::Config(path.to_owned(), "文件过大 / the file is too large".to_owned()));
     }
-    fs::read_to_string(path).map_err(io)
+    Ok(text)
 }
 
 #[cfg(test)]

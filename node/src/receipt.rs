@@ -5,7 +5,7 @@
 mod assemble;
 mod bytes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 
 pub use self::assemble::{Unready, assemble};

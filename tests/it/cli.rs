@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Runs `guiju` in `folder` with a Chinese or English locale.
-fn guiju(folder: &Path, locale: &str, arguments: &[&str]) -> Output {
+pub(crate) fn guiju(folder: &Path, locale: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_guiju-under-test"))
         .args(arguments)
         .current_dir(folder)

@@ -1,4 +1,5 @@
 //! One integration binary: fixtures, transcripts and house rules.
+mod bad_input;
 mod check;
 mod cli;
 mod diagnostics;

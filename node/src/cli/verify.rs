@@ -4,10 +4,14 @@ use super::{EXIT_CHECK, EXIT_CONFIG, EXIT_OK};
 use crate::genesis::Genesis;
 use crate::receipt::{self, Receipt};
 use clap::Args;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Largest receipt file, in bytes.
 const RECEIPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest genesis file, in bytes.
+const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -48,16 +52,70 @@ impl Verify {
 }
 
 fn read_genesis(path: &Path) -> Result<Genesis, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let bytes = read_bounded(path, GENESIS_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).map_err(|_| "不是 UTF-8 文本 / it is not UTF-8 text".to_owned())?;
     Genesis::parse(&text).map_err(|e| e.to_string())
 }
 
 fn check(genesis: &Genesis, path: &Path) -> Result<receipt::ReceiptSummary, String> {
-    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if length > RECEIPT_BYTES_MAX {
+    let bytes = read_bounded(path, RECEIPT_BYTES_MAX)?;
+    let receipt = Receipt::from_file(&bytes)
+        .map_err(|e| format!("不是完整的回执:{} / it is not a whole receipt: {}", e.zh(), e.en()))?;
+    receipt::verify(genesis, &receipt).map_err(|e| e.to_string())
+}
+
+/// The whole file, if it has at most `max` bytes. What a device or a pipe says of its length is not relied on.
+fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let unreadable = |e: std::io::Error| format!("无法读取 / cannot be read: {e}");
+    let mut bytes = Vec::new();
+    File::open(path).map_err(unreadable)?.take(max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > max {
         return Err("文件过大 / the file is too large".to_owned());
     }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    let receipt = Receipt::from_file(&bytes).map_err(|e| e.to_string())?;
-    receipt::verify(genesis, &receipt).map_err(|e| e.to_string())
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipt::tests::{finalised, receipt_of};
+    use std::fs;
+
+    /// The command over these files, as `main` runs it.
+    fn code(receipts: &[PathBuf], genesis: &Path) -> u8 {
+        Verify { receipts: receipts.to_vec(), genesis: genesis.to_owned(), json: false }.run()
+    }
+
+    #[test]
+    fn one_damaged_receipt_among_good_ones_and_a_wrong_genesis_end_with_one() {
+        let (world, id) = finalised();
+        let file = receipt_of(&world, id).to_file();
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).expect("writes");
+            path
+        };
+        let mut damaged = file.clone();
+        damaged[file.len() / 2] ^= 1;
+        let (good, damaged) = (write("good", &file), write("damaged", &damaged));
+        let cut = write("cut", &file[..file.len() - 1]);
+        let genesis = write("genesis.toml", world.genesis.to_toml().as_bytes());
+        assert_eq!(code(&[good.clone(), good.clone()], &genesis), EXIT_OK);
+        for bad in [&damaged, &cut] {
+            assert_eq!(code(std::slice::from_ref(bad), &genesis), EXIT_CHECK, "{}", bad.display());
+            assert_eq!(code(&[bad.clone(), good.clone()], &genesis), EXIT_CHECK, "a good one hides no bad one");
+        }
+        let mut other = world.genesis.clone();
+        other.expiry_blocks += 1;
+        let elsewhere = write("other.toml", other.to_toml().as_bytes());
+        assert_eq!(code(std::slice::from_ref(&good), &elsewhere), EXIT_CHECK);
+        let why = check(&other, &good).expect_err("it is of another chain");
+        assert_eq!(why, "回执属于另一条链 / the receipt is of another chain");
+        let why = check(&world.genesis, &cut).expect_err("it is cut");
+        assert!(why.starts_with("不是完整的回执:") && why.contains(" / it is not a whole receipt: "), "{why}");
+        let why = check(&world.genesis, &damaged).expect_err("it is damaged");
+        assert!(why.contains(" / "), "{why}");
+        assert_eq!(code(&[good], &dir.path().join("nowhere")), EXIT_CONFIG);
+    }
 }

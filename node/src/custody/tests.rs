@@ -212,6 +212,43 @@ fn a_record_filed_where_its_content_does_not_belong_is_contested() {
 }
 
 #[test]
+fn a_sealed_record_that_does_not_fit_its_schema_is_contested_and_never_used() {
+    let wrong_digit = |plaintext: Vec<u8>| {
+        let honest = citizen(1).into_bytes();
+        let at = plaintext.windows(honest.len()).position(|part| part == honest).expect("it is there");
+        let mut spoilt = plaintext;
+        let check = &mut spoilt[at + honest.len() - 1];
+        *check = if *check == b'1' { b'2' } else { b'1' };
+        spoilt
+    };
+    let spoils: [(&str, &dyn Fn(Vec<u8>) -> Vec<u8>); 5] = [
+        ("a wrong check digit", &wrong_digit),
+        ("a byte too many", &|plaintext| [plaintext, vec![0]].concat()),
+        ("a byte too few", &|plaintext| plaintext[..plaintext.len() - 1].to_vec()),
+        ("an unknown form", &|plaintext| [&[9], &plaintext[1..]].concat()),
+        ("nothing", &|_| Vec::new()),
+    ];
+    for (what, spoil) in spoils {
+        let mut town = settled();
+        assert_eq!(outcome(&town.answer("资格", eligibility(1), None)).0, Some("符合"), "before {what}");
+        let (id, record, _) = town.record_of("户口", household("家庭户", &[1, 2]), false, |_| {}, spoil);
+        town.block(CustodyFeed { records: vec![(id, record)], ..CustodyFeed::default() });
+        for custodian in &mut town.custodians {
+            custodian.take_audit();
+        }
+        // The newest household cannot be read, and an older one is not put in its place: it is not known.
+        assert_eq!(outcome(&town.answer("资格", eligibility(1), None)).0, None, "{what}");
+        for custodian in &mut town.custodians {
+            let lines = custodian.take_audit();
+            assert!(lines.iter().any(|line| line.decision == format!("contested record {id}")), "{what}");
+        }
+        // A later record that fits mends it.
+        town.submit(vec![("户口", household("家庭户", &[1, 2]))]);
+        assert_eq!(outcome(&town.answer("资格", eligibility(1), None)).0, Some("符合"), "after {what}");
+    }
+}
+
+#[test]
 fn a_stranger_cannot_spoil_evidence_by_a_copied_handle() {
     let mut town = settled();
     let handle = town.record("户口", household("家庭户", &[1, 2]), false).1.handles[0];

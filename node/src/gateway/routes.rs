@@ -61,8 +61,10 @@ async fn bounded(State(gateway): Shared, request: Request, next: Next) -> Respon
 }
 
 async fn submit(State(gateway): Shared, request: Request) -> Result<Json<Value>, Problem> {
-    let envelope = Envelope::from_bytes(&read_body(request).await?)
-        .map_err(|e| Problem::malformed("请求体不是交易信封", &format!("the body is not an encoded envelope: {e}")))?;
+    let envelope = Envelope::from_bytes(&read_body(request).await?).map_err(|e| {
+        let (zh, en) = (e.zh(), e.en());
+        Problem::malformed(&format!("请求体不是交易信封:{zh}"), &format!("the body is not an encoded envelope: {en}"))
+    })?;
     let (reply, verdict) = oneshot::channel();
     gateway.submissions.try_send(Submission { envelope, reply }).map_err(|e| match e {
         mpsc::error::TrySendError::Full(_) => Problem::busy(),

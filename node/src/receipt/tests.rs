@@ -7,7 +7,7 @@ use crate::state::RequestState;
 use crate::state::tests::world::{Dice, EXPIRY, HOUSING, POLICE, SHARING, World};
 use crate::transaction::{Exchange, Payload, TransactionId};
 
-fn finalised() -> (World, TransactionId) {
+pub(crate) fn finalised() -> (World, TransactionId) {
     let mut world = World::ruled();
     let (before, request, after) = (world.evaluation(), world.evaluation(), world.evaluation());
     let id = request.body.id();
@@ -30,7 +30,7 @@ fn refused() -> (World, TransactionId) {
     (world, id)
 }
 
-fn receipt_of(world: &World, id: TransactionId) -> Receipt {
+pub(crate) fn receipt_of(world: &World, id: TransactionId) -> Receipt {
     assemble(&world.backing, id).expect("it is decided and witnessed")
 }
 

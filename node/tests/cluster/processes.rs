@@ -3,11 +3,12 @@
 use guiju_node::block::Timestamp;
 use guiju_node::client::Gateway;
 use guiju_node::codec::Encode;
-use guiju_node::crypto::{Digest, Keypair};
+use guiju_node::crypto::{Digest, Keypair, SUITE, unhex};
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::transaction::{
-    CustodianId, DepartmentId, Envelope, Height, Payload, SignedTransaction, Signer, Transaction,
+    CapsuleId, CustodianId, DepartmentId, Envelope, Handle, Height, Payload, SealedRecord, SignedTransaction, Signer,
+    Transaction,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -20,15 +21,26 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_guiju-node");
 
+/// A data standard with one certificate type.
+const STANDARD: &str = "语言 zh
+模块 示例.标准
+
+证书 居民户口簿 由 公安局 归档 户号 {
+  户号 : 文本 最长 12 凭授权
+}
+";
+
 /// Node processes over data folders of their own. Dropping it kills them.
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     genesis: Genesis,
     gateways: Vec<SocketAddr>,
     processes: Vec<Option<Child>>,
+    standard: Digest,
 }
 
-fn key(role: u8, n: usize) -> Keypair {
+/// The key of an actor: role 1 votes, 2 is a transport, 3 a department, 4 a custodian; numbered from 0.
+pub(crate) fn key(role: u8, n: usize) -> Keypair {
     let mut seed = [role; 32];
     seed[0] = u8::try_from(n).expect("few nodes");
     Keypair::from_seed(seed)
@@ -45,7 +57,7 @@ fn ports(n: usize) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
 }
 
 impl Cluster {
-    /// Starts `n` validators that share one department and have no custodians.
+    /// Starts `n` validators with two departments, the first of which owns the data standard, and no custodians.
     pub(crate) fn start(n: usize) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let (listen, gateways) = ports(n);
@@ -56,19 +68,19 @@ impl Cluster {
             transport_key: key(2, i).public(),
             address: listen[i],
         });
-        let department = DepartmentEntry {
-            id: DepartmentId(1),
-            name: "公安局".to_owned(),
+        let departments = ["公安局", "规划局"].into_iter().zip(1..).map(|(name, id)| DepartmentEntry {
+            id: DepartmentId(id),
+            name: name.to_owned(),
             code: "11320100MB0000001A".to_owned(),
-            signing_key: key(3, 0).public(),
+            signing_key: key(3, usize::from(id) - 1).public(),
             sealing_key: [5; 32],
             handle_key_sealed: vec![6; 80],
-        };
+        });
         let genesis = Genesis {
             name: "cluster test".to_owned(),
             time: Timestamp(u64::try_from(now).expect("this age") - 10_000),
             validators: validators.collect(),
-            departments: vec![department],
+            departments: departments.collect(),
             custodians: vec![CustodianEntry {
                 id: CustodianId(1),
                 name: "custodian".to_owned(),
@@ -79,7 +91,7 @@ impl Cluster {
             auditor_key: [8; 32],
             expiry_blocks: 100,
         };
-        let mut cluster = Self { folder, genesis, gateways, processes: Vec::new() };
+        let mut cluster = Self { folder, genesis, gateways, processes: Vec::new(), standard: Digest::default() };
         for (i, listen) in listen.into_iter().enumerate() {
             let config = NodeConfig {
                 name: format!("node-{i}"),
@@ -133,13 +145,9 @@ impl Cluster {
         wait_until("the gateway answers", Duration::from_secs(20), || get(self.gateways[node], "/v1/status").is_some());
     }
 
-    /// Submits a transaction of 100 kB, if the node is there to take it.
+    /// Submits a transaction of 60 kB, if the node is there to take it.
     pub(crate) fn try_submit_large(&self, node: usize, n: u64) -> Option<String> {
-        let mut envelope = self.transaction(n);
-        envelope.transaction.body.payload = Payload::Publish { source: format!("{n}{}", "字".repeat(33_000)) };
-        let body = envelope.transaction.body;
-        envelope.transaction = SignedTransaction::sign(body.clone(), &[(body.sender, &key(3, 0))]);
-        let (code, answer) = post(self.gateways[node], &envelope.to_bytes())?;
+        let (code, answer) = post(self.gateways[node], &self.record(n, 60_000).to_bytes())?;
         assert_eq!(code, 200, "{answer}");
         Some(answer["id"].as_str()?.to_owned())
     }
@@ -191,18 +199,55 @@ impl Cluster {
         self.gateways.iter().map(|at| Some(get(*at, "/v1/status")?.1)).collect()
     }
 
-    fn transaction(&self, n: u64) -> Envelope {
+    /// Puts the data standard on the ledger and in force, through node 0: the height after that.
+    pub(crate) fn publish_standard(&mut self) -> u64 {
+        let client = Gateway::new(self.gateways[0]);
+        let publish = self.sign(0, Payload::Publish { source: STANDARD.to_owned() });
+        let id = client.submit(&publish).expect("is taken").to_string();
+        self.wait_final(&[0], &id);
+        let modules = client.modules().expect("answers");
+        let [module] = modules.as_slice() else { panic!("one module: {modules:?}") };
+        let digest = |field: &str| {
+            let bytes = unhex(module[field].as_str().expect("text")).expect("hexadecimal");
+            Digest(bytes.try_into().expect("32 bytes"))
+        };
+        assert_eq!((&module["name"], &module["active"]), (&"示例.标准".into(), &Value::Null));
+        self.standard = digest("hash");
+        let approve = self.sign(0, Payload::Approve { source: self.standard, meaning: digest("meaning") });
+        let id = client.submit(&approve).expect("is taken").to_string();
+        let all: Vec<usize> = (0..self.gateways.len()).collect();
+        self.wait_final(&all, &id);
+        let (height, _) = self.agreed(&all);
+        assert_eq!(client.modules().expect("answers")[0]["active"], height + 1);
+        height
+    }
+
+    /// The `n`th transaction: a record of `bytes` bytes that no one can open.
+    pub(crate) fn record(&self, n: u64, bytes: usize) -> Envelope {
+        let capsule = n.to_be_bytes().to_vec();
+        let record = SealedRecord {
+            suite: SUITE,
+            owner: DepartmentId(1),
+            schema: "居民户口簿".to_owned(),
+            standard: self.standard,
+            handles: vec![Handle(Digest::of("test/handle", &n.to_be_bytes()))],
+            supersedes: None,
+            nonce: [9; 16],
+            body: vec![0xa5; bytes],
+            capsule: CapsuleId(Digest::of("test/capsule", &capsule)),
+        };
+        let mut envelope = self.sign(n, Payload::Submit { records: vec![record] });
+        envelope.capsules.push(capsule);
+        envelope
+    }
+
+    /// The first department's transaction with this payload.
+    pub(crate) fn sign(&self, n: u64, payload: Payload) -> Envelope {
         let sender = Signer::Department(DepartmentId(1));
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&n.to_be_bytes());
-        let body = Transaction {
-            chain: self.genesis.chain_id(),
-            sender,
-            nonce,
-            valid_until: Height(1000),
-            // There is no such module: executing it changes nothing but is recorded.
-            payload: Payload::Withdraw { source: Digest::of("test/module", &n.to_be_bytes()) },
-        };
+        let chain = self.genesis.chain_id();
+        let body = Transaction { chain, sender, nonce, valid_until: Height(1000), payload };
         Envelope { transaction: SignedTransaction::sign(body, &[(sender, &key(3, 0))]), capsules: Vec::new() }
     }
 
@@ -215,7 +260,7 @@ impl Cluster {
 
     /// Submits the `n`th transaction and gives whatever the gateway says.
     pub(crate) fn resubmit(&self, node: usize, n: u64) -> (u16, Value) {
-        post(self.gateways[node], &self.transaction(n).to_bytes()).expect("the gateway answers")
+        post(self.gateways[node], &self.record(n, 300).to_bytes()).expect("the gateway answers")
     }
 
     /// Submits the transactions of `range` through the nodes in turn, several at once; those taken, with the node.
@@ -269,6 +314,20 @@ impl Cluster {
                 get(self.gateways[*node], &format!("/v1/transactions/{id}")).is_some_and(|(code, _)| code == 200)
             });
         }
+    }
+
+    /// The height of the block that holds a transaction, as the node has it.
+    pub(crate) fn height_of(&self, node: usize, id: &str) -> u64 {
+        let (_, answer) = get(self.gateways[node], &format!("/v1/transactions/{id}")).expect("answers");
+        answer["height"].as_u64().unwrap_or_else(|| panic!("{id} is on no block: {answer}"))
+    }
+
+    /// Waits until the nodes have one height, and fails if any of them leaves it within three seconds.
+    pub(crate) fn settled(&self, nodes: &[usize]) -> u64 {
+        let (height, root) = self.agreed(nodes);
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(self.agreed(nodes), (height, root), "an idle chain makes no blocks");
+        height
     }
 
     /// Waits until the nodes have one height, and gives it with the state root, which must be one too.

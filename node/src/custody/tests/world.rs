@@ -266,6 +266,18 @@ impl Town {
         withheld: bool,
         bend: impl FnOnce(&mut RecordDraft<'_>),
     ) -> (RecordId, SealedRecord, Vec<u8>) {
+        self.record_of(schema, content, withheld, bend, |plaintext| plaintext)
+    }
+
+    /// As [`Town::record_as`], with the sealed bytes spoilt too, as only their sealer could.
+    pub(super) fn record_of(
+        &mut self,
+        schema: &str,
+        content: Json,
+        withheld: bool,
+        bend: impl FnOnce(&mut RecordDraft<'_>),
+        spoil: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> (RecordId, SealedRecord, Vec<u8>) {
         let schema = self.schema(schema);
         let ty = Type::Group(schema.group.clone());
         let fact = json::fact_from_json(&ty, &content).expect("fits");
@@ -279,7 +291,7 @@ impl Town {
             supersedes: None,
         };
         bend(&mut draft);
-        let plaintext = canonical::encode(&ty, &fact).expect("encodes");
+        let plaintext = spoil(canonical::encode(&ty, &fact).expect("encodes"));
         let (record, capsule) =
             seal_record(&mut self.rng, self.genesis.chain_id(), &self.genesis.custody_key, draft, &plaintext)
                 .expect("seals");
