@@ -324,9 +324,11 @@ impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherChain => write!(f, "交易属于另一条链 / the transaction is for another chain"),
-            Self::Unsigned(who) => write!(f, "发送者未签名 / the sender has not signed: {who:?}"),
-            Self::UnknownSigner(who) => write!(f, "签名者未登记 / the signer is not registered: {who:?}"),
-            Self::BadSignature(who) => write!(f, "签名无效 / the signature does not verify: {who:?}"),
+            Self::Unsigned(who) => write!(f, "发送者未签名:{} / the sender has not signed: {}", who.zh(), who.en()),
+            Self::UnknownSigner(who) => {
+                write!(f, "签名者未登记:{} / the signer is not registered: {}", who.zh(), who.en())
+            }
+            Self::BadSignature(who) => write!(f, "签名无效:{} / the signature does not verify: {}", who.zh(), who.en()),
         }
     }
 }
@@ -380,6 +382,24 @@ impl Decode for Height {
         Ok(Self(input.u64()?))
     }
 }
+impl Signer {
+    /// Its kind and number, for Chinese readers.
+    pub fn zh(self) -> String {
+        match self {
+            Self::Department(id) => format!("部门 {}", id.0),
+            Self::Custodian(id) => format!("受托方 {}", id.0),
+        }
+    }
+
+    /// Its kind and number, for English readers.
+    pub fn en(self) -> String {
+        match self {
+            Self::Department(id) => format!("department {}", id.0),
+            Self::Custodian(id) => format!("custodian {}", id.0),
+        }
+    }
+}
+
 impl Encode for Signer {
     fn encode(&self, out: &mut Writer) {
         match self {

@@ -25,6 +25,7 @@ fn four_nodes_agree_and_a_killed_one_catches_up() {
     let start = cluster.settled(&[0, 1, 2, 3]);
     assert_eq!(cluster.height_of(0, &first), start, "no block after the last transaction");
     assert!(start > published);
+    println!("height {start} after {published} and one transaction");
 
     // The same transaction again is refused, by any node.
     let (code, refusal) = cluster.resubmit(2, 1);

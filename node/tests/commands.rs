@@ -235,8 +235,14 @@ fn what_is_no_receipt_or_no_genesis_file_is_named() {
 
 #[test]
 fn a_wrong_command_line_ends_with_two() {
-    for arguments in [&[][..], &["frobnicate"], &["run"], &["verify", "x"], &["verify", "--genesis", "x"], &["demo", "--persons", "1"]]
-    {
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["run"],
+        &["verify", "x"],
+        &["verify", "--genesis", "x"],
+        &["demo", "--persons", "1"],
+    ] {
         let output = program(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", words(&output));
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");

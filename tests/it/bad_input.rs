@@ -45,7 +45,8 @@ fn refused(folder: &Path, file: &str, code: &str) {
     let output = guiju(folder, "C", &["check", "--json", "."]);
     assert_eq!(output.status.code(), Some(1), "{file}");
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
-    let findings: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
+    let findings: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
     let finding = findings.iter().find(|finding| finding["code"] == code);
     let finding = finding.unwrap_or_else(|| panic!("{file}: no {code} in {text}"));
     for language in ["zh", "en"] {
@@ -81,15 +82,13 @@ fn a_policy_that_tells_what_it_may_not_or_reads_what_is_not_there_is_refused() {
 
 #[test]
 fn a_source_that_nests_a_million_deep_is_refused_by_every_command() {
-    let nested = |depth: usize| {
-        format!("语言 zh\n模块 试\n定义 甲 = {}1{} @某\n", "(".repeat(depth), ")".repeat(depth))
-    };
+    let nested =
+        |depth: usize| format!("语言 zh\n模块 试\n定义 甲 = {}1{} @某\n", "(".repeat(depth), ")".repeat(depth));
     for (depth, code) in [(1_000_000, "E0105"), (20_000, "E0104")] {
         let folder = folder(&[("deep.gj", &nested(depth)), ("facts.json", "{}")]);
         let start = Instant::now();
         refused(folder.path(), "deep.gj", code);
-        for command in
-            [&["fmt", "."][..], &["test", "."], &["eval", "甲", "--input", "facts.json", "--policies", "."]]
+        for command in [&["fmt", "."][..], &["test", "."], &["eval", "甲", "--input", "facts.json", "--policies", "."]]
         {
             let output = guiju(folder.path(), "C", command);
             assert_eq!(output.status.code(), Some(1), "{depth}: {command:?}");
@@ -220,8 +219,7 @@ fn facts_that_do_not_fit_are_named_in_both_languages() {
 
 /// `bytes` with the one place that reads `from` reading `to`.
 fn altered(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let places: Vec<usize> =
-        (0..=bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    let places: Vec<usize> = (0..=bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     let [at] = places[..] else { panic!("{from:?} is there {} times", places.len()) };
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }

@@ -137,22 +137,29 @@ fn what_the_node_answers_is_forwarded() {
     // A copy alone in its folder, so that no `guiju-node` of this build lies beside it.
     let alone = folder.path().join("guiju");
     std::fs::copy(env!("CARGO_BIN_EXE_guiju-under-test"), &alone).expect("it can be copied");
-    let run = |path: &Path| {
+    let run = |locale: &str, path: &Path| {
         Command::new(&alone)
             .args(["verify", "--x", "a b"])
             .env_remove("LC_ALL")
             .env_remove("LC_MESSAGES")
-            .env("LANG", "C")
+            .env("LANG", locale)
             .env("PATH", path)
             .output()
             .expect("the copy runs")
     };
-    insta::assert_snapshot!(transcript(&run(Path::new("/nonexistent"))), @r#"
+    insta::assert_snapshot!(transcript(&run("C", Path::new("/nonexistent"))), @r#"
     exit 2
     -- out
     -- err
     `guiju verify` is run by `guiju-node`, which is not installed
     help: install it with `cargo install --path node`, or put it beside `guiju`
+    "#);
+    insta::assert_snapshot!(transcript(&run("zh_CN.UTF-8", Path::new("/nonexistent"))), @r#"
+    exit 2
+    -- out
+    -- err
+    `guiju verify` 由 `guiju-node` 执行, 但找不到它
+    改法: 用 `cargo install --path node` 安装, 或把它放在 `guiju` 旁边
     "#);
     #[cfg(unix)]
     {
@@ -160,7 +167,7 @@ fn what_the_node_answers_is_forwarded() {
         let node = folder.path().join("guiju-node");
         std::fs::write(&node, "#!/bin/sh\nfor a; do echo \"[$a]\"; done\nexit 7\n").expect("a script in it");
         std::fs::set_permissions(&node, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
-        insta::assert_snapshot!(transcript(&run(Path::new("/nonexistent"))), @r#"
+        insta::assert_snapshot!(transcript(&run("C", Path::new("/nonexistent"))), @r#"
         exit 7
         -- out
         [verify]

@@ -92,7 +92,7 @@ impl Refusal {
             ),
             Self::AlreadyExecuted => ("交易已执行".to_owned(), "already executed".to_owned()),
             Self::SenderMayNot(who) => {
-                (format!("该发送者不能发送此类交易:{who:?}"), format!("this sender may not send this kind: {who:?}"))
+                (format!("{}不能发送此类交易", who.zh()), format!("{} may not send this kind of transaction", who.en()))
             }
             Self::NotOwner { schema, owner } => (
                 format!("证书“{schema}”属于{owner},只有其可提交"),

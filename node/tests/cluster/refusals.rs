@@ -114,9 +114,14 @@ fn unshaped(good: &Envelope) -> Vec<Bad> {
 
 fn check(what: &str, (status, answer): (u16, Value), expected: (u16, &str)) {
     assert_eq!((status, answer["code"].as_str()), (expected.0, Some(expected.1)), "{what}: {answer}");
-    let text = |field: &str| answer[field].as_str().unwrap_or_else(|| panic!("{what} has no {field}: {answer}")).to_owned();
+    let text =
+        |field: &str| answer[field].as_str().unwrap_or_else(|| panic!("{what} has no {field}: {answer}")).to_owned();
     let (zh, en) = (text("zh"), text("en"));
     let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    assert!(
+        !zh.contains("DepartmentId") && !en.contains("DepartmentId"),
+        "{what}: no words of the program's: {answer}"
+    );
     assert!(chinese(&zh) && !zh.contains(" / "), "{what}: {zh}");
     // Names that people gave may stay as they are; the sentence around them is English.
     assert!(en.starts_with(|c: char| c.is_ascii_lowercase()) && !en.contains(" / "), "{what}: {en}");
@@ -133,12 +138,8 @@ fn bad_input_is_refused_in_both_languages_and_changes_nothing() {
     let before = cluster.agreed(&[0]);
     let good = cluster.record(2, 60_000);
 
-    let replay = Bad {
-        what: "replayed",
-        body: cluster.record(1, 300).to_bytes(),
-        status: 422,
-        code: "already-executed",
-    };
+    let replay =
+        Bad { what: "replayed", body: cluster.record(1, 300).to_bytes(), status: 422, code: "already-executed" };
     let all = [vec![replay], unauthentic(&good), unlawful(&good, before.0), unshaped(&good)];
     for bad in all.iter().flatten() {
         let answer = post(at, &bad.body).unwrap_or_else(|| panic!("{}: no answer", bad.what));
