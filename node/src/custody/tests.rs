@@ -211,6 +211,9 @@ fn a_record_filed_where_its_content_does_not_belong_is_contested() {
     assert!(lines.iter().any(|line| line.decision == format!("contested record {id}")));
 }
 
+/// What a sealer makes of a record's bytes before sealing them.
+type Spoil = dyn Fn(Vec<u8>) -> Vec<u8>;
+
 #[test]
 fn a_sealed_record_that_does_not_fit_its_schema_is_contested_and_never_used() {
     let wrong_digit = |plaintext: Vec<u8>| {
@@ -221,7 +224,7 @@ fn a_sealed_record_that_does_not_fit_its_schema_is_contested_and_never_used() {
         *check = if *check == b'1' { b'2' } else { b'1' };
         spoilt
     };
-    let spoils: [(&str, &dyn Fn(Vec<u8>) -> Vec<u8>); 5] = [
+    let spoils: [(&str, &Spoil); 5] = [
         ("a wrong check digit", &wrong_digit),
         ("a byte too many", &|plaintext| [plaintext, vec![0]].concat()),
         ("a byte too few", &|plaintext| plaintext[..plaintext.len() - 1].to_vec()),
