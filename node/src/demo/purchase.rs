@@ -24,17 +24,17 @@ const WHILE_DOWN: u64 = 60;
 const SHOWN: usize = 2;
 
 /// What the evaluations and verifications left for later steps.
-pub struct Decided {
+pub(super) struct Decided {
     /// Requests with an answer, for receipts.
-    pub requests: Vec<TransactionId>,
+    pub(super) requests: Vec<TransactionId>,
     /// Latencies of evaluations, in microseconds.
-    pub evaluations: Vec<u64>,
+    pub(super) evaluations: Vec<u64>,
     /// Latencies of verifications, in microseconds.
-    pub verifications: Vec<u64>,
+    pub(super) verifications: Vec<u64>,
 }
 
 /// Asks for every applicant while nodes are killed and started again: once whichever proposed last, once another.
-pub fn decide(
+pub(super) fn decide(
     session: &Session,
     departments: &Departments,
     cluster: &mut Cluster,
@@ -210,6 +210,6 @@ fn count(facts: &mut Facts, answer: AnswerFact) {
 }
 
 /// A duration in whole microseconds.
-pub fn micros(took: Duration) -> u64 {
+pub(super) fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

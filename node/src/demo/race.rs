@@ -26,15 +26,15 @@ const SEIZURE: &str = "查封登记";
 const TRANSFER: &str = "二手房转移登记";
 
 /// What the race left for later steps.
-pub struct Raced {
+pub(super) struct Raced {
     /// Requests with an answer, for receipts.
-    pub requests: Vec<TransactionId>,
+    pub(super) requests: Vec<TransactionId>,
     /// Latencies, in microseconds.
-    pub contracts: Vec<u64>,
+    pub(super) contracts: Vec<u64>,
 }
 
 /// Runs the race.
-pub fn run(
+pub(super) fn run(
     session: &Session,
     departments: &Departments,
     cluster: &Cluster,
@@ -75,7 +75,7 @@ pub fn run(
 }
 
 /// Reads the race back: every contract in ledger order, opened with the auditor's key.
-pub fn read_back(auditor: &Auditor<'_>, gateway: &Gateway, city: &City) -> Result<RaceFact, DemoFault> {
+pub(super) fn read_back(auditor: &Auditor<'_>, gateway: &Gateway, city: &City) -> Result<RaceFact, DemoFault> {
     let mut fact = RaceFact { units: city.race_units.len() as u64, ..RaceFact::default() };
     let mut seized: BTreeMap<String, bool> = city.race_units.iter().map(|u| (u.unit.clone(), false)).collect();
     let contracts = audit::contracts(auditor, |height| gateway.block(height).map_err(DemoFault::from))?;
