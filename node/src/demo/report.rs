@@ -239,6 +239,20 @@ impl Facts {
     }
 
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
+        self.write_ledger(page)?;
+        self.write_decisions(page)?;
+        self.write_trials(page)?;
+        let broken = self.broken_promises();
+        if broken.is_empty() {
+            writeln!(page, "\n全部承诺成立 / every promise held")?;
+        }
+        for promise in broken {
+            writeln!(page, "\n未成立 / BROKEN: {promise}")?;
+        }
+        Ok(())
+    }
+
+    fn write_ledger(&self, page: &mut String) -> std::fmt::Result {
         writeln!(page, "规矩 · 主流程报告 / the main job\n")?;
         writeln!(
             page,
@@ -270,6 +284,10 @@ impl Facts {
         for (name, fact) in &self.exchanges {
             writeln!(page, "  {name:<22} {:>10} {:>8} {:>8}", fact.count, fact.p50_ms, fact.p99_ms)?;
         }
+        Ok(())
+    }
+
+    fn write_decisions(&self, page: &mut String) -> std::fmt::Result {
         let outcomes = &self.outcomes;
         writeln!(
             page,
@@ -295,6 +313,11 @@ impl Facts {
         for refusal in &self.refused {
             writeln!(page, "\n拒绝 refused before any record was opened: {} 「{}」", refusal.policy, refusal.clause)?;
         }
+        Ok(())
+    }
+
+    /// The race, the outages and the receipts.
+    fn write_trials(&self, page: &mut String) -> std::fmt::Result {
         let race = &self.race;
         writeln!(
             page,
@@ -321,13 +344,6 @@ impl Facts {
             "\n回执 receipts: 写出 {} · 离线验证通过 {} · 篡改副本被拒 {}",
             receipts.written, receipts.verified, receipts.damaged_refused
         )?;
-        let broken = self.broken_promises();
-        if broken.is_empty() {
-            writeln!(page, "\n全部承诺成立 / every promise held")?;
-        }
-        for promise in broken {
-            writeln!(page, "\n未成立 / BROKEN: {promise}")?;
-        }
         Ok(())
     }
 }
