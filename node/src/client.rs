@@ -53,8 +53,8 @@ pub struct NodeStatus {
     pub height: Height,
     /// State root after it, hexadecimal.
     pub state_root: String,
-    /// Name of the validator that proposed it, where there is one.
-    pub proposer: Option<String>,
+    /// Name of the validator whose turn it is to propose the next block.
+    pub next_proposer: Option<String>,
 }
 
 /// What a gateway says of a request.
@@ -115,7 +115,7 @@ impl Gateway {
         Ok(NodeStatus {
             height: Height(value["height"].as_u64().ok_or(ClientFault::Malformed("height"))?),
             state_root: text(&value, "state_root")?,
-            proposer: value["proposer"].as_str().map(str::to_owned),
+            next_proposer: value["next_proposer"].as_str().map(str::to_owned),
         })
     }
 

@@ -105,6 +105,14 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
     let decided = purchase::decide(&session, &departments, &mut cluster, &package, &city, &mut facts)?;
     let raced = race::run(&session, &departments, &cluster, &package, &city, options.seed)?;
 
+    // Every node has every block before one of them is read.
+    cluster.level()?;
+    let auditor = Auditor { genesis: session.genesis(), secret: &founded.auditor };
+    let (race, seized) = race::read_back(&auditor, &cluster.gateway(0), &city)?;
+    facts.race = race;
+    let (liens, lien_checks) = race::check_liens(&session, &departments, &package, &city, &seized)?;
+    facts.liens = liens;
+
     let level = cluster.level()?;
     facts.nodes = (0..cluster.len())
         .zip(&level)
@@ -115,13 +123,11 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
         })
         .collect();
     facts.blocks = level.first().map_or(0, |status| status.height.0);
-    let auditor = Auditor { genesis: session.genesis(), secret: &founded.auditor };
-    facts.race = race::read_back(&auditor, &cluster.gateway(0), &city)?;
     let requests: Vec<_> = decided.requests.iter().chain(&raced.requests).copied().collect();
     facts.receipts = receipts::write_and_verify(&cluster.gateway(1), &requests, folder.path())?;
     for (name, latencies) in [
         ("submission", submissions),
-        ("evaluation", decided.evaluations),
+        ("evaluation", [decided.evaluations, lien_checks].concat()),
         ("verification", decided.verifications),
         ("contract", raced.contracts),
     ] {

@@ -116,13 +116,7 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     let chain = genesis.chain_id();
     let consensus = Keypair::from_seed(folder.key(KeyName::Consensus)?);
     let transport = Keypair::from_seed(folder.key(KeyName::Transport)?);
-    let registered = genesis
-        .validators
-        .iter()
-        .any(|v| v.consensus_key == consensus.public() && v.transport_key == transport.public());
-    if !registered {
-        return Err(ServerError::NotAValidator);
-    }
+    check_registered(&genesis, &consensus, &transport)?;
 
     // Storage first: nothing is said to anybody before it is known to be whole.
     let store = Store::open(folder.root(), chain)?;
@@ -190,6 +184,13 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     server.network.stop().await;
     tracing::info!("stopped");
     ended
+}
+
+/// Both keys must be one validator's.
+fn check_registered(genesis: &Genesis, consensus: &Keypair, transport: &Keypair) -> Result<(), ServerError> {
+    let (consensus, transport) = (consensus.public(), transport.public());
+    let registered = genesis.validators.iter().any(|v| v.consensus_key == consensus && v.transport_key == transport);
+    if registered { Ok(()) } else { Err(ServerError::NotAValidator) }
 }
 
 impl Server {

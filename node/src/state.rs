@@ -25,15 +25,12 @@ pub(crate) use self::requests::ResultSignatures;
 pub use self::requests::{DEFAULT_CLAUSE, Pending, RequestState, RequestStatus, TransactionOutcome};
 pub use self::tree::{ROOTS_RETAINED, StateProof};
 
-use crate::block::{Block, Certificate, CertifiedBlock, Timestamp};
+use crate::block::{CertifiedBlock, Timestamp};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::crypto::{Digest, PublicKey};
+use crate::crypto::Digest;
 use crate::genesis::Genesis;
 use crate::publication::{Compilations, CompiledModule, ModuleEntry, Register};
-use crate::transaction::{
-    ChainId, DepartmentId, Handle, Height, RecordId, SealedRecord, SealedResult, SignedTransaction, TransactionId,
-    VerifiedTransaction,
-};
+use crate::transaction::{ChainId, DepartmentId, Handle, Height, RecordId, SealedRecord, SealedResult, TransactionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -228,40 +225,4 @@ pub fn prove_at<B: Backing>(backing: &B, height: Height, key: &[u8]) -> Option<(
 /// A stored value, decoded. What the ledger itself wrote always decodes.
 fn read<T: Decode>(backing: &impl Backing, key: &[u8]) -> Option<T> {
     backing.get(key).and_then(|bytes| T::from_bytes(&bytes).ok())
-}
-
-impl<B: Backing> crate::replica::LedgerApi for Ledger<B> {
-    fn chain(&self) -> ChainId {
-        self.chain
-    }
-    fn validators(&self) -> Vec<PublicKey> {
-        self.genesis.validators.iter().map(|v| v.consensus_key).collect()
-    }
-    fn height(&self) -> Height {
-        self.head.height
-    }
-    fn last_block(&self) -> Digest {
-        self.head.block
-    }
-    fn last_time(&self) -> Timestamp {
-        self.head.time
-    }
-    fn state_root(&self) -> Digest {
-        self.root
-    }
-    fn admit(&self, transaction: &SignedTransaction) -> Result<VerifiedTransaction, Refusal> {
-        Ledger::admit(self, transaction)
-    }
-    fn validate(&self, block: &Block, now: Timestamp) -> Result<(), BlockFault> {
-        Ledger::validate(self, block, now)
-    }
-    fn execute(&self, block: &Block, certificate: &Certificate) -> Applied {
-        Ledger::execute(self, block, certificate)
-    }
-    fn adopt(&mut self, applied: &Applied) {
-        Ledger::adopt(self, applied);
-    }
-    fn certified_block(&self, height: Height) -> Option<CertifiedBlock> {
-        self.block_at(height)
-    }
 }

@@ -175,7 +175,7 @@ fn arrows_run_one_way() {
 #[test]
 fn unsafe_stays_in_two_files() {
     offences(|name, text| {
-        if ["compiler/src/codegen", "runtime/src/module.rs"].iter().any(|p| name.starts_with(p)) {
+        if ["compiler/src/codegen", "runtime/src/module.rs", "tests/it/tidy.rs"].iter().any(|p| name.starts_with(p)) {
             return vec![];
         }
         code(text)

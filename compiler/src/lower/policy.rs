@@ -64,15 +64,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         });
     }
     let (program, points, layout) = lowering.finish()?;
-    for key in evidence.iter().flat_map(|e| &e.keys) {
-        let checked = match key {
-            KeyTerm::One(e) => ir::verify::verify_alone(&program, e),
-            KeyTerm::Each { list, var, filter, value } => {
-                ir::verify::verify_each(&program, list, *var, filter.as_ref(), value)
-            }
-        };
-        checked.map_err(|f| LowerFault::Internal(f.to_string()))?;
-    }
+    verify_keys(&program, &evidence)?;
     Ok(Policy {
         name: checked.name.clone(),
         module: checked.module.clone(),
@@ -96,6 +88,20 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         rules,
         reads: reads(checked, flow),
     })
+}
+
+/// Key expressions run apart from the program, so they are verified apart.
+fn verify_keys(program: &ir::Program, evidence: &[Evidence]) -> Result<(), LowerFault> {
+    for key in evidence.iter().flat_map(|e| &e.keys) {
+        let checked = match key {
+            KeyTerm::One(e) => ir::verify::verify_alone(program, e),
+            KeyTerm::Each { list, var, filter, value } => {
+                ir::verify::verify_each(program, list, *var, filter.as_ref(), value)
+            }
+        };
+        checked.map_err(|f| LowerFault::Internal(f.to_string()))?;
+    }
+    Ok(())
 }
 
 fn release(r: &typed::Release) -> Release {

@@ -136,6 +136,7 @@ fn join(parts: &[String], between: &str, last: &str) -> String {
 }
 
 /// What a rule is called. Keywords are shown as the file would write them.
+#[expect(clippy::too_many_lines, reason = "a table: one line a rule")]
 fn describe(rule: Rule, language: Language) -> (String, String) {
     let both = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
     let mark = |text: &str| (format!("`{text}`"), format!("`{text}`"));

@@ -78,10 +78,10 @@ impl Cluster {
         self.nodes[index].gateway.clone()
     }
 
-    /// Index of the node that proposed the newest block, as a running node reports it.
+    /// Index of the node whose turn it is to propose, as a running node reports it.
     pub fn proposer(&self) -> Result<usize, DemoFault> {
         let gateway = self.running().first().cloned().ok_or(DemoFault::Stopped("no node runs".to_owned()))?;
-        let name = gateway.status()?.proposer.unwrap_or_default();
+        let name = gateway.status()?.next_proposer.unwrap_or_default();
         self.nodes
             .iter()
             .position(|n| n.site.name == name)

@@ -24,13 +24,13 @@ const THRESHOLD: u16 = 3;
 const EXPIRY_BLOCKS: u64 = 2_000;
 
 /// A founded chain.
-pub struct Founded {
+pub(super) struct Founded {
     /// Its genesis.
-    pub genesis: Genesis,
+    pub(super) genesis: Genesis,
     /// Where its nodes are.
-    pub sites: Vec<Site>,
+    pub(super) sites: Vec<Site>,
     /// The auditor's key.
-    pub auditor: SealingSecret,
+    pub(super) auditor: SealingSecret,
 }
 
 struct NodeKeys {
@@ -42,7 +42,7 @@ struct NodeKeys {
 }
 
 /// Makes keys, genesis and one data folder a node below `folder`.
-pub fn found(folder: &Path, departments: &Departments) -> Result<Founded, DemoFault> {
+pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded, DemoFault> {
     let mut rng = system_rng()?;
     let (custody, auditor) = (SealingSecret::generate(&mut rng), SealingSecret::generate(&mut rng));
     let nodes = (0..NODES).map(|_| node_keys()).collect::<Result<Vec<_>, _>>()?;

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 
 /// One task's progress.
-pub struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
     title: String,
     total: u64,
@@ -14,7 +14,7 @@ pub struct Progress {
 
 impl Progress {
     /// Starts a task of `total` parts.
-    pub fn start(title: &str, total: u64) -> Self {
+    pub(super) fn start(title: &str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{msg:36} {bar:40} {pos}/{len} {elapsed}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -27,23 +27,15 @@ impl Progress {
     }
 
     /// Notes that `parts` more are done.
-    pub fn advance(&mut self, parts: u64) {
+    pub(super) fn advance(&mut self, parts: u64) {
         self.done += parts;
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);
         }
     }
 
-    /// Says something while the task goes on.
-    pub fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => eprintln!("  {line}"),
-        }
-    }
-
     /// Ends the task.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         match self.bar {
             Some(bar) => bar.finish(),
             None => eprintln!("{} {}/{}", self.title, self.done, self.total),

@@ -15,7 +15,7 @@ use guiju_compiler::source::SourceFile;
 use std::path::Path;
 
 /// Reads every `.gj` file below `folder`, in the order of their names.
-pub fn read_sources(folder: &Path) -> Result<Vec<SourceFile>, DemoFault> {
+pub(super) fn read_sources(folder: &Path) -> Result<Vec<SourceFile>, DemoFault> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -33,7 +33,7 @@ pub fn read_sources(folder: &Path) -> Result<Vec<SourceFile>, DemoFault> {
 }
 
 /// Compiles the sources together; a fault shows the diagnostics.
-pub fn compile_all(sources: &[SourceFile]) -> Result<Package, DemoFault> {
+pub(super) fn compile_all(sources: &[SourceFile]) -> Result<Package, DemoFault> {
     let compiled = compile(sources);
     compiled.package.ok_or_else(|| {
         let shown: Vec<String> = compiled.diagnostics.iter().map(|d| render::plain(sources, d, Language::Zh)).collect();
@@ -42,7 +42,7 @@ pub fn compile_all(sources: &[SourceFile]) -> Result<Package, DemoFault> {
 }
 
 /// Publishes and approves all modules; returns the policies in force.
-pub fn publish(
+pub(super) fn publish(
     session: &Session,
     departments: &Departments,
     sources: &[SourceFile],

@@ -24,17 +24,17 @@ const WHILE_DOWN: u64 = 60;
 const SHOWN: usize = 2;
 
 /// What the evaluations and verifications left for later steps.
-pub struct Decided {
+pub(super) struct Decided {
     /// Requests with an answer, for receipts.
-    pub requests: Vec<TransactionId>,
+    pub(super) requests: Vec<TransactionId>,
     /// Latencies of evaluations, in microseconds.
-    pub evaluations: Vec<u64>,
+    pub(super) evaluations: Vec<u64>,
     /// Latencies of verifications, in microseconds.
-    pub verifications: Vec<u64>,
+    pub(super) verifications: Vec<u64>,
 }
 
 /// Asks for every applicant while nodes are killed and started again: once whichever proposed last, once another.
-pub fn decide(
+pub(super) fn decide(
     session: &Session,
     departments: &Departments,
     cluster: &mut Cluster,
@@ -52,10 +52,11 @@ pub fn decide(
         let load = in_parallel(&city.applicants, WORKERS, |applicant| {
             let (id, answer, took) = evaluate(session, departments, package, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
-            let verified = verify(session, departments, package, city, applicant)?;
+            let (word, verified) = verify(session, departments, package, city, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
             let mut tally = tally.lock().expect("no thread panics while it holds this");
             count(&mut tally.1, answer);
+            *tally.1.verifications.entry(word).or_default() += 1;
             tally.0.requests.push(id);
             tally.0.evaluations.push(took);
             tally.0.verifications.push(verified);
@@ -169,7 +170,7 @@ fn verify(
     package: &Package,
     city: &City,
     applicant: &Applicant,
-) -> Result<u64, DemoFault> {
+) -> Result<(String, u64), DemoFault> {
     let policy = in_force(package, "户籍核验", super::today())?;
     let resident = city
         .residents
@@ -188,7 +189,13 @@ fn verify(
         inputs: as_json(policy, resident.inputs(policy, claimed)?),
     };
     match session.ask(&question, None)? {
-        Reply::Answered { took, .. } => Ok(micros(took)),
+        Reply::Answered { answer, took, .. } => match answer.verdict {
+            Verdict::Decided { outcomes, .. } => {
+                let word = outcomes.first().and_then(|o| o.value.clone()).unwrap_or_else(|| "待定".to_owned());
+                Ok((word, micros(took)))
+            }
+            Verdict::Refused(refusal) => Err(DemoFault::Stopped(refusal.message())),
+        },
         Reply::Refused { policy, clause, .. } => {
             Err(DemoFault::Stopped(format!("a verification was refused by {policy} {clause}")))
         }
@@ -210,6 +217,6 @@ fn count(facts: &mut Facts, answer: AnswerFact) {
 }
 
 /// A duration in whole microseconds.
-pub fn micros(took: Duration) -> u64 {
+pub(super) fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

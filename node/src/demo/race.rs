@@ -5,12 +5,13 @@
 use crate::audit::{self, Auditor};
 use crate::city::{City, RaceUnit};
 use crate::client::Gateway;
+use crate::custody::answer::Verdict;
 use crate::demo::DemoFault;
 use crate::demo::actors::Departments;
 use crate::demo::cluster::Cluster;
 use crate::demo::progress::Progress;
 use crate::demo::purchase::micros;
-use crate::demo::report::RaceFact;
+use crate::demo::report::{LienFact, RaceFact};
 use crate::demo::session::{Question, Reply, Session, as_json, in_force, in_parallel};
 use crate::transaction::{Exchange, TransactionId};
 use guiju_compiler::package::Package;
@@ -24,17 +25,22 @@ const WORKERS: usize = 4;
 /// Names of the two contracts in `policies/transfer.gj`.
 const SEIZURE: &str = "查封登记";
 const TRANSFER: &str = "二手房转移登记";
+/// Name of the policy in `policies/lien.gj`, and of the purpose it serves.
+const LIEN: &str = "权利负担核查";
+
+/// A contract's effect on a unit, as the blocks tell it.
+type Seized = BTreeMap<String, bool>;
 
 /// What the race left for later steps.
-pub struct Raced {
+pub(super) struct Raced {
     /// Requests with an answer, for receipts.
-    pub requests: Vec<TransactionId>,
+    pub(super) requests: Vec<TransactionId>,
     /// Latencies, in microseconds.
-    pub contracts: Vec<u64>,
+    pub(super) contracts: Vec<u64>,
 }
 
 /// Runs the race.
-pub fn run(
+pub(super) fn run(
     session: &Session,
     departments: &Departments,
     cluster: &Cluster,
@@ -74,14 +80,19 @@ pub fn run(
     Ok(raced.into_inner().expect("all threads ended"))
 }
 
-/// Reads the race back: every contract in ledger order, opened with the auditor's key.
-pub fn read_back(auditor: &Auditor<'_>, gateway: &Gateway, city: &City) -> Result<RaceFact, DemoFault> {
+/// Reads the race back: every contract in ledger order, opened with the auditor's key. Says of each unit whether it is
+/// seized.
+pub(super) fn read_back(
+    auditor: &Auditor<'_>,
+    gateway: &Gateway,
+    city: &City,
+) -> Result<(RaceFact, Seized), DemoFault> {
     let mut fact = RaceFact { units: city.race_units.len() as u64, ..RaceFact::default() };
-    let mut seized: BTreeMap<String, bool> = city.race_units.iter().map(|u| (u.unit.clone(), false)).collect();
+    let mut units: Seized = city.race_units.iter().map(|u| (u.unit.clone(), false)).collect();
     let contracts = audit::contracts(auditor, |height| gateway.block(height).map_err(DemoFault::from))?;
     for contract in contracts {
         let unit = contract.inputs.iter().find(|(name, _)| name == "单元").and_then(|(_, v)| v.as_str());
-        let Some(seized) = unit.and_then(|unit| seized.get_mut(unit)) else { continue };
+        let Some(seized) = unit.and_then(|unit| units.get_mut(unit)) else { continue };
         // A contract that took effect wrote something; one that was judged against wrote nothing.
         if contract.writes.is_empty() {
             continue;
@@ -94,7 +105,45 @@ pub fn read_back(auditor: &Auditor<'_>, gateway: &Gateway, city: &City) -> Resul
             fact.transfers_after_seizure += u64::from(*seized);
         }
     }
-    Ok(fact)
+    Ok((fact, units))
+}
+
+/// Asks 权利负担核查 for every raced unit, and compares each answer with what the blocks say.
+pub(super) fn check_liens(
+    session: &Session,
+    departments: &Departments,
+    package: &Package,
+    city: &City,
+    seized: &Seized,
+) -> Result<(LienFact, Vec<u64>), DemoFault> {
+    let policy = in_force(package, LIEN, super::today())?;
+    let tally = Mutex::new((LienFact::default(), Vec::new()));
+    in_parallel(&city.race_units, WORKERS, |unit| {
+        let question = Question {
+            asker: departments.named("住房保障和房产局")?,
+            cosigners: vec![],
+            policy: LIEN.to_owned(),
+            exchange: Exchange::Evaluation,
+            purpose: LIEN.to_owned(),
+            basis: format!("{LIEN} {}", unit.title),
+            as_of: None,
+            inputs: as_json(policy, unit.inputs(policy)?),
+        };
+        let Reply::Answered { answer, took, .. } = session.ask(&question, None)? else {
+            return Err(DemoFault::Stopped(format!("{LIEN} was refused")));
+        };
+        let Verdict::Decided { outcomes, .. } = answer.verdict else {
+            return Err(DemoFault::Stopped(format!("{LIEN} was not decided")));
+        };
+        let outcome = outcomes.first().and_then(|o| o.value.clone()).unwrap_or_else(|| "待定".to_owned());
+        let mut tally = tally.lock().expect("no thread panics while it holds this");
+        tally.0.checked += 1;
+        tally.0.agreeing += u64::from((outcome == "查封限制") == seized.get(&unit.unit).copied().unwrap_or(false));
+        *tally.0.outcomes.entry(outcome).or_default() += 1;
+        tally.1.push(micros(took));
+        Ok(())
+    })?;
+    Ok(tally.into_inner().expect("all threads ended"))
 }
 
 fn question<'a>(

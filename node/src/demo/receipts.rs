@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 const WRITTEN: usize = 12;
 
 /// Writes receipts of requests spread over `requests` below `folder` and verifies them.
-pub fn write_and_verify(
+pub(super) fn write_and_verify(
     gateway: &Gateway,
     requests: &[TransactionId],
     folder: &Path,

@@ -74,12 +74,23 @@ pub struct RaceFact {
     pub transfers_after_seizure: u64,
 }
 
+/// 权利负担核查 of the raced units, after the race.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LienFact {
+    /// Units checked.
+    pub checked: u64,
+    /// Outcomes, with how often.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Answers that agree with what the blocks say of the race; equals `checked`.
+    pub agreeing: u64,
+}
+
 /// One node that was killed and came back.
 #[derive(Clone, Debug, Serialize)]
 pub struct KillFact {
     /// Its name.
     pub node: String,
-    /// Whether it was the proposer of the last block when it was killed.
+    /// Whether it was its turn to propose when it was killed.
     pub was_proposer: bool,
     /// Decisions finalised while it was down.
     pub decisions_while_down: u64,
@@ -141,12 +152,16 @@ pub struct Facts {
     pub exchanges: BTreeMap<String, ExchangeFact>,
     /// Purchase outcomes.
     pub outcomes: OutcomeFact,
+    /// Outcomes of household verification: all that leaves the police's register.
+    pub verifications: BTreeMap<String, u64>,
     /// Reasons given, with how often.
     pub reasons: BTreeMap<String, u64>,
     /// Refused requests.
     pub refused: Vec<RefusalFact>,
     /// The race.
     pub race: RaceFact,
+    /// Lien checks after the race.
+    pub liens: LienFact,
     /// Kills.
     pub restart: RestartFact,
     /// Receipts.
@@ -194,6 +209,10 @@ impl Facts {
         );
         must(self.race.transfers_after_seizure == 0, "no transfer took effect after a seizure ordered earlier");
         must(self.race.seizures >= 20 && self.race.transfers >= 20, "each side of the race wins at least 20 units");
+        must(
+            self.liens.checked == self.race.units && self.liens.agreeing == self.liens.checked,
+            "lien checks agree with the blocks",
+        );
         must(!self.refused.is_empty(), "a forbidden request was refused with its clause");
         must(self.restart.killed >= 2, "nodes were killed");
         must(self.restart.nodes.iter().any(|n| n.was_proposer), "the proposer of the moment was killed once");
@@ -220,6 +239,20 @@ impl Facts {
     }
 
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
+        self.write_ledger(page)?;
+        self.write_decisions(page)?;
+        self.write_trials(page)?;
+        let broken = self.broken_promises();
+        if broken.is_empty() {
+            writeln!(page, "\n全部承诺成立 / every promise held")?;
+        }
+        for promise in broken {
+            writeln!(page, "\n未成立 / BROKEN: {promise}")?;
+        }
+        Ok(())
+    }
+
+    fn write_ledger(&self, page: &mut String) -> std::fmt::Result {
         writeln!(page, "规矩 · 主流程报告 / the main job\n")?;
         writeln!(
             page,
@@ -251,6 +284,10 @@ impl Facts {
         for (name, fact) in &self.exchanges {
             writeln!(page, "  {name:<22} {:>10} {:>8} {:>8}", fact.count, fact.p50_ms, fact.p99_ms)?;
         }
+        Ok(())
+    }
+
+    fn write_decisions(&self, page: &mut String) -> std::fmt::Result {
         let outcomes = &self.outcomes;
         writeln!(
             page,
@@ -276,12 +313,22 @@ impl Facts {
         for refusal in &self.refused {
             writeln!(page, "\n拒绝 refused before any record was opened: {} 「{}」", refusal.policy, refusal.clause)?;
         }
+        Ok(())
+    }
+
+    /// The race, the outages and the receipts.
+    fn write_trials(&self, page: &mut String) -> std::fmt::Result {
         let race = &self.race;
         writeln!(
             page,
             "\n查封与转移竞争 race for {} units: 查封 {} · 转移 {} · 查封后仍转移 {}",
             race.units, race.seizures, race.transfers, race.transfers_after_seizure
         )?;
+        let words = |counts: &BTreeMap<String, u64>| {
+            counts.iter().map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>().join(" · ")
+        };
+        writeln!(page, "权利负担核查 lien checks after the race: {}", words(&self.liens.outcomes))?;
+        writeln!(page, "户籍核验 household verification: {}", words(&self.verifications))?;
         writeln!(page, "\n故障 outages")?;
         for kill in &self.restart.nodes {
             let role = if kill.was_proposer { "(当时的提议者 proposer)" } else { "" };
@@ -297,13 +344,6 @@ impl Facts {
             "\n回执 receipts: 写出 {} · 离线验证通过 {} · 篡改副本被拒 {}",
             receipts.written, receipts.verified, receipts.damaged_refused
         )?;
-        let broken = self.broken_promises();
-        if broken.is_empty() {
-            writeln!(page, "\n全部承诺成立 / every promise held")?;
-        }
-        for promise in broken {
-            writeln!(page, "\n未成立 / BROKEN: {promise}")?;
-        }
         Ok(())
     }
 }

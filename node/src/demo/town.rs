@@ -31,7 +31,7 @@ struct Batch<'a> {
 }
 
 /// Seals and submits every record; returns how many, and each batch's latency in microseconds.
-pub fn submit(
+pub(super) fn submit(
     session: &Session,
     departments: &Departments,
     package: &Package,

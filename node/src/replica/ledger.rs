@@ -3,7 +3,7 @@
 
 use crate::block::{Block, Certificate, CertifiedBlock, Timestamp};
 use crate::crypto::{Digest, PublicKey};
-use crate::state::{Applied, BlockFault, Refusal};
+use crate::state::{Applied, Backing, BlockFault, Ledger, Refusal};
 use crate::transaction::{ChainId, Height, SignedTransaction, VerifiedTransaction};
 
 /// A ledger as the replica sees it. The node's own is `state::Ledger`; the simulator may bring another.
@@ -30,4 +30,40 @@ pub trait LedgerApi {
     fn adopt(&mut self, applied: &Applied);
     /// A committed block, for a peer that was away.
     fn certified_block(&self, height: Height) -> Option<CertifiedBlock>;
+}
+
+impl<B: Backing> LedgerApi for Ledger<B> {
+    fn chain(&self) -> ChainId {
+        Ledger::chain(self)
+    }
+    fn validators(&self) -> Vec<PublicKey> {
+        self.genesis().validator_keys()
+    }
+    fn height(&self) -> Height {
+        Ledger::height(self)
+    }
+    fn last_block(&self) -> Digest {
+        Ledger::last_block(self)
+    }
+    fn last_time(&self) -> Timestamp {
+        Ledger::last_time(self)
+    }
+    fn state_root(&self) -> Digest {
+        Ledger::state_root(self)
+    }
+    fn admit(&self, transaction: &SignedTransaction) -> Result<VerifiedTransaction, Refusal> {
+        Ledger::admit(self, transaction)
+    }
+    fn validate(&self, block: &Block, now: Timestamp) -> Result<(), BlockFault> {
+        Ledger::validate(self, block, now)
+    }
+    fn execute(&self, block: &Block, certificate: &Certificate) -> Applied {
+        Ledger::execute(self, block, certificate)
+    }
+    fn adopt(&mut self, applied: &Applied) {
+        Ledger::adopt(self, applied);
+    }
+    fn certified_block(&self, height: Height) -> Option<CertifiedBlock> {
+        self.block_at(height)
+    }
 }

@@ -56,7 +56,7 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
         ("title transfer in force", has("二手房转移登记")),
         ("records of 10,000 persons", number(&facts["records"]) > 10_000 && number(&facts["persons"]) >= 10_000),
         ("submissions timed", number(&exchange("submission")["count"]) > 0),
-        ("300 evaluations", number(&exchange("evaluation")["count"]) >= 300 && decided >= 300),
+        ("300 evaluations", number(&exchange("evaluation")["count"]) >= 400 && decided >= 300),
         ("verifications", number(&exchange("verification")["count"]) > 0),
         ("contracts", number(&exchange("contract")["count"]) >= 200),
         (
@@ -80,6 +80,10 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
         ("seizures won 20", number(&race["seizures"]) >= 20),
         ("transfers won 20", number(&race["transfers"]) >= 20),
         ("no transfer after a seizure", race["transfers_after_seizure"] == 0),
+        (
+            "lien checks agree with the blocks",
+            number(&facts["liens"]["checked"]) == 100 && facts["liens"]["checked"] == facts["liens"]["agreeing"],
+        ),
         ("nodes were killed", number(&restart["killed"]) >= 2),
         ("50 decisions while one was down", number(&restart["decisions_while_down"]) >= 50),
         ("receipts verified", number(&receipts["written"]) > 0 && receipts["written"] == receipts["verified"]),

@@ -1,0 +1,150 @@
+//! Expressions as written: literals, operators, quantifiers, calls. Owns the part of the syntax tree that nests.
+//! Invariant: as in `ast`. Must not know: declarations, types.
+
+use super::{Name, Path};
+use crate::source::Span;
+
+/// A literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// Value.
+    pub kind: LiteralKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// Kinds of literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LiteralKind {
+    /// `是` `否`
+    Boolean(bool),
+    /// `24`
+    Integer(i64),
+    /// `2017-03-16`; not yet known to exist.
+    Date(i32, u8, u8),
+    /// `2017-03`
+    Month(i32, u8),
+    /// `"…"`
+    Text(String),
+}
+
+/// Comparison operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// `=`
+    Equal,
+    /// `≠`
+    NotEqual,
+    /// `<`, `不满`
+    Less,
+    /// `<=`, `不超过`
+    AtMost,
+    /// `>`, `超过`
+    Greater,
+    /// `>=`, `满`
+    AtLeast,
+}
+
+/// Units of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodUnit {
+    /// `年`
+    Years,
+    /// `月`
+    Months,
+    /// `日`
+    Days,
+}
+
+/// An expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expr {
+    /// Which.
+    pub kind: ExprKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// Quantifiers over lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantifier {
+    /// `存在`
+    Exists,
+    /// `所有 … 满足`
+    All,
+    /// `计数`
+    Count,
+    /// `计数 不同`
+    CountDistinct,
+    /// `合计`
+    Sum,
+    /// `最大`
+    Max,
+    /// `最小`
+    Min,
+}
+
+/// Built-in functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `周岁(出生, 某日)`
+    AgeOn,
+    /// `年月(日期)`
+    MonthOf,
+    /// `月差(早, 晚)`
+    MonthsBetween,
+    /// `日差(早, 晚)`
+    DaysBetween,
+}
+
+/// Kinds of expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExprKind {
+    /// A literal.
+    Literal(LiteralKind),
+    /// A name, a field, a variant, or `基准日` (a path of that one part).
+    Path(Path),
+    /// `非 a`
+    Not(Box<Expr>),
+    /// `a 且 b`
+    And(Box<Expr>, Box<Expr>),
+    /// `a 或 b`
+    Or(Box<Expr>, Box<Expr>),
+    /// Comparison.
+    Compare(Compare, Box<Expr>, Box<Expr>),
+    /// `x 属于 { … }`
+    In(Box<Expr>, Vec<Expr>),
+    /// `x 存在`
+    Present(Box<Expr>),
+    /// `x 无`
+    Absent(Box<Expr>),
+    /// `x 或缺 d`
+    Default(Box<Expr>, Box<Expr>),
+    /// `a + b`
+    Add(Box<Expr>, Box<Expr>),
+    /// `a - b`
+    Subtract(Box<Expr>, Box<Expr>),
+    /// `a * b`
+    Multiply(Box<Expr>, Box<Expr>),
+    /// `d + 3 年`; negative for `-`.
+    Shift(Box<Expr>, i32, PeriodUnit),
+    /// `如果 c 则 a 否则 b`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// A call.
+    Call(Function, Vec<Expr>),
+    /// A quantifier: filter or condition in `condition`, element value in `value`.
+    Quantified {
+        /// Which.
+        quantifier: Quantifier,
+        /// `x 对`, for distinct, sum, max, min.
+        value: Option<Box<Expr>>,
+        /// The element.
+        variable: Name,
+        /// The list.
+        list: Path,
+        /// `当 e` or `满足 e`.
+        condition: Option<Box<Expr>>,
+        /// `空则 d`
+        empty: Option<Box<Expr>>,
+    },
+}
