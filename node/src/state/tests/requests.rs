@@ -78,6 +78,19 @@ fn a_contract_needs_the_signature_of_both_departments() {
     assert_eq!(world.one(both), TransactionOutcome::Pending(1));
 }
 
+/// Signatures are outside a transaction's identity, so a contract stripped of one must stay as good as new.
+#[test]
+fn a_contract_stripped_of_a_countersignature_is_not_used_up() {
+    let mut world = World::ruled();
+    let whole = world.contract(&[PLANNING, HOUSING]);
+    let mut stripped = whole.clone();
+    stripped.signatures.retain(|(who, _)| *who == whole.body.sender);
+    assert_eq!(stripped.body.id(), whole.body.id());
+    assert!(invalid(world.one(stripped)).contains("签名"));
+    assert_eq!(world.one(whole.clone()), TransactionOutcome::Pending(1));
+    assert_eq!(world.ledger.admit(&whole).map(drop), Err(Refusal::AlreadyExecuted), "once taken it is used up");
+}
+
 #[test]
 fn three_of_four_custodians_make_a_result_final_whatever_the_fourth_says() {
     let mut world = World::ruled();
