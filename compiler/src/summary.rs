@@ -133,8 +133,13 @@ fn field_path(group: &GroupType, fields: &[usize]) -> String {
 
 fn evidence(lines: &mut Vec<String>, e: &typed::Evidence) {
     let how_many = if e.all { format!("全部 至多 {}", e.max) } else { "最新".to_owned() };
-    let absent = if e.optional { "可缺" } else { "缺即未知" };
-    lines.push(format!("取证 {} = {} {how_many} {absent}", e.name, e.schema.name));
+    // Of a list, none at all is the empty list.
+    let absent = match (e.optional, e.all) {
+        (true, _) => " 可缺",
+        (false, false) => " 缺即未知",
+        (false, true) => "",
+    };
+    lines.push(format!("取证 {} = {} {how_many}{absent}", e.name, e.schema.name));
     lines.push(format!("  由 {}", e.schema.owner));
     lines.push(format!("  含义 {}", hash::hex(&hash::schema(&e.schema))));
     lines.push(format!("  {}", completeness(&e.schema)));
@@ -214,7 +219,9 @@ fn outcome(lines: &mut Vec<String>, policy: &Policy, index: usize, o: &typed::Ou
         lines.push(format!("  级别 {}", class_word(lowered.class)));
         let names: Vec<&str> =
             lowered.evidence.iter().filter_map(|i| policy.evidence.get(*i)).map(|e| e.name.as_str()).collect();
-        lines.push(format!("  取决于 {}", names.join(", ")));
+        if !names.is_empty() {
+            lines.push(format!("  取决于 {}", names.join(", ")));
+        }
     }
     for arm in &o.arms {
         let guard = arm.guard.as_ref().map_or("其余".to_owned(), |g| format!("当 {}", expression::text(g)));

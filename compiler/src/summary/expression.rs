@@ -20,7 +20,9 @@ fn strength(expr: &TypedExpr) -> u8 {
 }
 
 fn at(expr: &TypedExpr, least: u8) -> String {
-    if strength(expr) < least { format!("({})", text(expr)) } else { text(expr) }
+    // Among comparisons and conditions a bare default would make a reader look up how strongly it binds.
+    let default = matches!(expr.node, Node::Default(..));
+    if default || strength(expr) < least { format!("({})", text(expr)) } else { text(expr) }
 }
 
 /// The expression on one line.
