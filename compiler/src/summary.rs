@@ -238,6 +238,7 @@ fn write(lines: &mut Vec<String>, policy: &typed::Policy, w: &typed::Write) {
         "写入 {} 由 {}{supersedes} 当 {} = {}",
         w.schema.name, w.schema.owner, outcome.name, outcome.values[w.value]
     ));
+    lines.push(format!("  含义 {}", hash::hex(&hash::schema(&w.schema))));
     for (index, value) in &w.fields {
         field(lines, "", &w.schema.group, *index, value);
     }
