@@ -188,3 +188,37 @@ fn one_changed_fact_changes_its_own_line_and_the_hash() {
         }
     }
 }
+
+#[test]
+fn brackets_stay_where_they_matter_and_only_there() {
+    // Written, and how it is shown.
+    let rules = [
+        ("(甲 且 乙) 或 丙", "甲 且 乙 或 丙"),
+        ("甲 且 (乙 或 丙)", "甲 且 (乙 或 丙)"),
+        ("甲 且 (乙 且 丙)", "甲 且 (乙 且 丙)"),
+        ("非 (甲 或 乙)", "非 (甲 或 乙)"),
+        ("(非 甲) 或 乙", "非 甲 或 乙"),
+        ("非 (丁 或缺 否)", "非 (丁 或缺 否)"),
+        ("数 - (数 - 1) 满 1", "数 - (数 - 1) >= 1"),
+        ("数 - 数 - 1 满 1", "数 - 数 - 1 >= 1"),
+        ("(数 + 1) * 2 = 4", "(数 + 1) * 2 = 4"),
+        ("(如果 甲 则 乙 否则 丙) 且 甲", "(如果 甲 则 乙 否则 丙) 且 甲"),
+    ];
+    let mut text = "语言 zh\n模块 试\n策略 试 版本 1 由 局 施行 2020-01-01 {\n输入 甲 : 是否\n输入 乙 : 是否\n\
+        输入 丙 : 是否\n输入 丁 : 是否?\n输入 数 : 整数 0..9\n"
+        .to_owned();
+    for (i, (written, _)) in rules.iter().enumerate() {
+        text.push_str(&format!("规则 规{i} = {written}\n"));
+    }
+    text.push_str("结论 果 : { 成, 败 } 命中 顺序 { 成 当 规0 且 规5 且 规8\n败 其余 }\n");
+    text.push_str("公开 果 至多 2 比特\n}\n");
+    let files = [SourceFile { name: "试.gj".to_owned(), text }];
+    let found = compile(&files);
+    let shown: String = found.diagnostics.iter().map(|d| render::plain(&files, d, Language::En)).collect();
+    let package = found.package.unwrap_or_else(|| panic!("{shown}"));
+    let meaning = summary::policy(&package.policies[0]);
+    for (i, (written, shown)) in rules.iter().enumerate() {
+        let line = format!("定义 规{i} : 是否 = {shown}");
+        assert!(meaning.lines().any(|l| l == line), "{written}: no line `{line}` in\n{meaning}");
+    }
+}
