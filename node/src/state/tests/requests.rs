@@ -1,7 +1,7 @@
 //! Gates, attestations, the order of contracts, expiry, points.
 
 use super::world::{EXPIRY, HOUSING, PLANNING, POLICE, TODAY, World, invalid};
-use crate::state::{DEFAULT_CLAUSE, RequestState, TransactionOutcome};
+use crate::state::{DEFAULT_CLAUSE, Refusal, RequestState, TransactionOutcome};
 use crate::transaction::{CustodianId, Exchange, Height, Payload, SealedRecord};
 
 #[test]
