@@ -286,6 +286,7 @@ pub(crate) fn module(name: &str, types: &BTreeMap<String, Type>, parts: &BTreeMa
     c.finish()
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
+/// A hash as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

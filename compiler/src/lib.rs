@@ -11,6 +11,7 @@ pub mod names;
 pub mod package;
 pub mod parse;
 pub mod source;
+pub mod summary;
 pub mod testing;
 pub mod typed;
 

@@ -6,6 +6,7 @@ use crate::ast::{ClassWord, ExchangeWord, PolicyKind};
 use crate::diagnostics::Diagnostic;
 use crate::ir::{self, ListPlace, LoopVar, TraceId};
 use crate::source::{FileId, Span};
+use crate::typed;
 use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner, Layout};
@@ -93,6 +94,8 @@ pub struct Policy {
     pub reads: Vec<Read>,
     /// Worst-case cost of one evaluation in counted units: IR nodes, those inside folds times the list's bound.
     pub cost: u64,
+    /// The checked tree it was lowered from, so that people are shown the very meaning that was hashed.
+    pub checked: Arc<typed::Policy>,
 }
 
 /// An evidence binding.

@@ -23,6 +23,8 @@ use tokio::time::{sleep, timeout};
 const ORDERS_MAX: usize = 256;
 /// Reports that may wait for the node.
 const REPORTS_MAX: usize = 256;
+/// How often the child is told that time passes.
+const TICK: Duration = Duration::from_secs(2);
 const RESTART_MIN: Duration = Duration::from_millis(200);
 const RESTART_MAX: Duration = Duration::from_secs(5);
 /// A child that stops in this time after its input ended is not killed.
@@ -143,6 +145,8 @@ impl<B: Backing + Clone + 'static> Session<B> {
         let replay = *self.heights.borrow();
         let mut next = Height(1);
         let mut caught_up = false;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let committed = *self.heights.borrow_and_update();
             let mut written = Ok(());
@@ -174,6 +178,7 @@ impl<B: Backing + Clone + 'static> Session<B> {
                         }
                         None
                     }
+                    _ = ticks.tick() => Some(CustodyOrder::Tick),
                     order = self.orders.recv() => match order {
                         Some(order) => Some(order),
                         None => return End::Stopping,

@@ -15,8 +15,8 @@ use crate::mempool::{MempoolLimits, Rejection};
 use crate::network::{Class, Inbox, Message, Network, NetworkConfig, NetworkError, NetworkEvent};
 use crate::replica::{Action, Event, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
 use crate::state::Ledger;
-use crate::store::{Store, StoreError};
-use crate::transaction::TransactionId;
+use crate::store::{self, Store, StoreError};
+use crate::transaction::{Height, TransactionId};
 use crate::wal_file::{WalError, WalFile};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -122,10 +122,8 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     let store = Store::open(folder.root(), chain)?;
     let height = store.head()?.height;
     let (wal, entries) = WalFile::open(&folder.wal(), height)?;
-    let records = entries
-        .iter()
-        .map(|e| WalRecord::from_bytes(&e.payload).map_err(|_| ServerError::WalRecord))
-        .collect::<Result<Vec<_>, _>>()?;
+    let records = entries.iter().map(|e| WalRecord::from_bytes(&e.payload)).collect::<Result<Vec<_>, _>>();
+    let records = records.map_err(|_| ServerError::WalRecord)?;
     tracing::info!(name = folder.config().name, chain = %chain, %height, records = records.len(), "storage is open");
 
     let node = NodeId(transport.public());
@@ -138,7 +136,9 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     };
     let peers = others().map(|v| (v.transport_key, v.address)).collect();
     let listen = folder.config().listen;
-    let replica = Replica::new(replica, Ledger::open(genesis.clone(), store.clone()), records);
+    let ledger = Ledger::open(genesis.clone(), store.clone());
+    check_head(&ledger, &store.head()?)?;
+    let replica = Replica::new(replica, ledger, records);
 
     let (network, inbox) = Network::start(NetworkConfig { key: transport, chain, listen, peers })?;
     network.set_height(height);
@@ -184,6 +184,15 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     server.network.stop().await;
     tracing::info!("stopped");
     ended
+}
+
+/// The ledger must have read the very head that the store holds: state that does not read is no genesis state.
+fn check_head(ledger: &Ledger<Store>, head: &store::Head) -> Result<(), ServerError> {
+    let rooted = head.height == Height(0) || ledger.state_root() == head.state_root;
+    if ledger.height() == head.height && ledger.last_block() == head.block && rooted {
+        return Ok(());
+    }
+    Err(StoreError::Damaged("head of the ledger's state").into())
 }
 
 /// Both keys must be one validator's.

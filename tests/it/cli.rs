@@ -371,3 +371,26 @@ fn eval_refuses_facts_that_do_not_fit() {
     "#);
     assert_eq!(eval(folder.path(), "yes.json", &["--as-of", "2020-02-30"]).status.code(), Some(2));
 }
+
+#[test]
+fn show_prints_meaning_and_programs() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let text = "语言 zh\n模块 试\n策略 甲 版本 1 由 局 施行 2020-01-01 {\n输入 数 : 整数 0..9\n\
+        规则 大 = 数 满 5\n结论 果 : { 大数, 小数 } 命中 顺序 { 大数 当 大 理由 \"满五\"\n小数 其余 }\n公开 果 至多 2 比特\n}\n";
+    std::fs::write(folder.path().join("a.gj"), text).expect("a file in it");
+    std::fs::write(folder.path().join("b.gj"), "语言 zh\n模块 试二\n枚举 甲 {一 二}\n").expect("a file in it");
+    let run = |arguments: &[&str]| guiju(folder.path(), "C", arguments);
+    insta::assert_snapshot!("show", transcript(&run(&["show", "a.gj"])));
+    insta::assert_snapshot!("show-ir", transcript(&run(&["show", "a.gj", "--policy", "试.甲", "--ir"])));
+    for (arguments, code) in [
+        (&["show", "a.gj", "--policy", "甲"][..], 0),
+        (&["show", "b.gj"], 1),
+        (&["show", "a.gj", "--policy", "乙"], 2),
+        (&["show", "c.gj"], 2),
+        (&["show"], 2),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert_eq!(output.stdout.is_empty(), code != 0, "{arguments:?}");
+    }
+}

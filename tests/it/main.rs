@@ -7,6 +7,7 @@ mod differential;
 mod evidence;
 mod law;
 mod layout;
+mod policies;
 mod replica;
 mod simulation;
 mod syntax;

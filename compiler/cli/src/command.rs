@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Decide one case
     Eval(Eval),
+    /// Print what sources mean, one fact a line, to be compared between versions
+    Show(Show),
 }
 
 impl Command {
@@ -56,6 +58,7 @@ impl Command {
             Self::Check(arguments) => arguments.lang,
             Self::Test(arguments) => arguments.lang,
             Self::Eval(arguments) => arguments.lang,
+            Self::Show(arguments) => arguments.lang,
             // There it says which keywords to write.
             Self::Fmt(_) => None,
         }
@@ -150,4 +153,21 @@ pub(crate) struct Eval {
     /// Language of messages
     #[arg(long, value_enum)]
     pub(crate) lang: Option<MessageLanguage>,
+}
+
+/// `guiju show`
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Only what has this name: a policy in all its versions, a sharing policy or a certificate type
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// Print the programs that the engines run instead
+    #[arg(long)]
+    pub(crate) ir: bool,
+    /// Language of messages; the text itself is the same in both
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<MessageLanguage>,
+    /// Files, or folders searched for `*.gj`; imports are resolved among them
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
 }

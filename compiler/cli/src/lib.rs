@@ -8,6 +8,7 @@ mod eval;
 mod fmt;
 mod forward;
 mod report;
+mod show;
 mod sources;
 mod test;
 
@@ -65,6 +66,7 @@ pub fn run(arguments: &[OsString], locale: &str, out: &mut dyn Write, err: &mut 
         Command::Fmt(arguments) => fmt::run(arguments, &mut report),
         Command::Test(arguments) => test::run(arguments, &mut report),
         Command::Eval(arguments) => eval::run(arguments, &mut report),
+        Command::Show(arguments) => show::run(arguments, &mut report),
     }
 }
 

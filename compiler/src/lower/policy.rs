@@ -16,6 +16,7 @@ use crate::typed::{self, Body, Definition, Exception, Key, TableRow, TypedExpr, 
 use guiju_runtime::frame::Layout;
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Lowers a checked policy.
 pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, LowerFault> {
@@ -87,6 +88,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         points,
         rules,
         reads: reads(checked, flow),
+        checked: Arc::new(checked.clone()),
     })
 }
 

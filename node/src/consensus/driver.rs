@@ -104,10 +104,6 @@ impl Candidate {
     pub fn proposer(&self) -> PublicKey {
         self.0.message.validator.0
     }
-    /// Whether it proposes again a block of an earlier round, perhaps another validator's.
-    pub fn is_repeat(&self) -> bool {
-        self.0.message.lock_round.is_defined()
-    }
 }
 
 /// Why the driver cannot go on. The node must stop: going on could mean signing twice.

@@ -10,10 +10,10 @@ use super::handles::{HandleKey, handles_of};
 use super::library::Loaded;
 use super::plan::Gathered;
 use crate::audit::{AuditCopy, audit_binding};
-use crate::codec::{Encode as _, Writer};
+use crate::codec::{Decode as _, Encode as _, Writer};
 use crate::genesis::Genesis;
 use crate::state::feed::PermittedRequest;
-use crate::transaction::{BODY_BYTES_MAX, ChainId, SealedRecord, SealedResult, WRITES_MAX};
+use crate::transaction::{ChainId, SealedRecord, SealedResult, WRITES_MAX};
 use guiju_compiler::explain::explain;
 use guiju_compiler::package::{CitationText, Policy, Write, WriteTerm};
 use guiju_runtime::canonical;
@@ -191,7 +191,9 @@ impl Sealer<'_> {
         let inputs = arguments.filter(|_| !misfit).map(|a| a.inputs.clone()).unwrap_or_default();
         let secret = arguments.map_or([0; 32], |a| *a.secret);
         let sealed = self.seal_whole(request, loaded, &secret, inputs, decision)?;
-        if sealed.result.to_bytes().len() <= RESULT_BYTES_MAX && sealed.result.audit.len() <= BODY_BYTES_MAX {
+        // What cannot be read back could never be final, and every later contract would wait for it.
+        let bytes = sealed.result.to_bytes();
+        if bytes.len() <= RESULT_BYTES_MAX && SealedResult::from_bytes(&bytes).is_ok() {
             return Ok(sealed);
         }
         let refusal = Refusal::Write("结果过大 / the result is too large".to_owned());

@@ -32,6 +32,8 @@ const BATCH_BYTES_MAX: usize = 160 * 1024;
 const VALID_BLOCKS: u64 = 1_000;
 /// Blocks after which a result that is not final yet is sent again.
 const RESEND_BLOCKS: u64 = 64;
+/// Ticks without a block after which the same is done: an idle chain makes none.
+const RESEND_TICKS: u32 = 5;
 /// Lines of the audit log that may wait to be written.
 const AUDIT_LINES_MAX: usize = 65_536;
 
@@ -82,6 +84,8 @@ pub struct Custodian<C: CapsuleStore> {
     caught_up: bool,
     /// Capsules last asked for, and the height then: asked for again only with the next block.
     wanted: (Vec<CapsuleId>, Height),
+    /// Ticks since results were last sent again or a block came.
+    ticks: u32,
     audit: VecDeque<AuditLine>,
 }
 
@@ -109,6 +113,7 @@ impl<C: CapsuleStore> Custodian<C> {
             height: Height(0),
             caught_up: false,
             wanted: (Vec::new(), Height(0)),
+            ticks: 0,
             audit: VecDeque::new(),
         })
     }
@@ -123,6 +128,11 @@ impl<C: CapsuleStore> Custodian<C> {
             CustodyOrder::CaughtUp => {
                 self.caught_up = true;
                 self.proceed()
+            }
+            CustodyOrder::Tick => {
+                self.wanted = (Vec::new(), Height(0));
+                self.ticks = self.ticks.saturating_add(1);
+                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
             }
             CustodyOrder::Capsules(capsules) => {
                 // A capsule is what its id says, whoever sent it.
@@ -150,6 +160,7 @@ impl<C: CapsuleStore> Custodian<C> {
             return;
         }
         self.height = feed.height;
+        self.ticks = 0;
         for module in &feed.modules {
             self.library.activate(module, feed.height);
         }
@@ -239,10 +250,14 @@ impl<C: CapsuleStore> Custodian<C> {
     /// Results that the ledger has not made final for long, to be sent again.
     fn due_again(&mut self) -> Vec<Attestation> {
         let now = self.height;
+        let idle = self.ticks >= RESEND_TICKS;
+        if idle {
+            self.ticks = 0;
+        }
         let mut due = Vec::new();
         for open in self.open.values_mut() {
             if let Some((attestation, sent)) = &mut open.attested
-                && now.0 >= sent.0.saturating_add(RESEND_BLOCKS)
+                && (idle || now.0 >= sent.0.saturating_add(RESEND_BLOCKS))
             {
                 *sent = now;
                 due.push(attestation.clone());

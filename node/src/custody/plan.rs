@@ -3,7 +3,7 @@
 //! not hold what its handles say is never used. Must not know: outcomes, sealing of results.
 
 use super::answer::Refusal;
-use super::budget::{Charge, Meters, Moment, Ruling, SubjectTag};
+use super::budget::{CHARGES_MAX, Charge, Meters, Moment, Ruling, SubjectTag};
 use super::capsules::{CapsuleFault, CapsuleStore};
 use super::envelope::{OpenCapsule, open_record};
 use super::handles::{HandleKey, handle, handles_of};
@@ -254,6 +254,9 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             let tag = tag(self.sources.chain, subject, self.sources.handle_keys);
             if !self.charged.insert(tag) {
                 continue;
+            }
+            if self.gathered.charges.len() >= CHARGES_MAX {
+                return Err(Hold::Refused(Refusal::BudgetExhausted, self.gathered.charges.clone()));
             }
             let charge = Charge { subject: tag, question, millibits: self.allowance.price };
             if let Some(limit) = self.allowance.limit {

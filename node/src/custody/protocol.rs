@@ -20,6 +20,8 @@ pub enum CustodyOrder {
     Feed(CustodyFeed),
     /// All blocks that the ledger has were fed: what is pending now is to be evaluated. Sent once after every start.
     CaughtUp,
+    /// Time has passed, perhaps without a block: what was lost on the way is asked for, and sent, again.
+    Tick,
     /// Capsules from a submitter or another node, in any order, before or after the block that names them.
     Capsules(Vec<(CapsuleId, Vec<u8>)>),
     /// Another node's custodian lacks these; answered by [`CustodyReport::Have`] with those at hand.
@@ -80,6 +82,7 @@ impl Encode for CustodyOrder {
                 out.list(capsules);
                 from.encode(out);
             }
+            Self::Tick => out.u8(5),
         }
     }
 }
@@ -91,6 +94,7 @@ impl Decode for CustodyOrder {
             2 => Self::CaughtUp,
             3 => Self::Capsules(decode_capsules(input)?),
             4 => Self::Want { capsules: input.list(CAPSULES_MAX)?, from: PublicKey::decode(input)? },
+            5 => Self::Tick,
             _ => return Err(DecodeError::Malformed),
         })
     }
@@ -152,6 +156,7 @@ mod tests {
         vec![
             CustodyOrder::Feed(feed),
             CustodyOrder::CaughtUp,
+            CustodyOrder::Tick,
             CustodyOrder::Capsules(capsules()),
             CustodyOrder::Want { capsules: vec![CapsuleId(Digest([1; 32]))], from: PublicKey([3; 32]) },
         ]

@@ -141,6 +141,9 @@ fn shown(diagnostic: &Diagnostic) -> String {
     format!("{}: {} / {}: {}", diagnostic.code.as_str(), message.zh, diagnostic.code.as_str(), message.en)
 }
 
+/// Compilations remembered; more than a block can hold, since execution and adoption of one block are what they serve.
+const REMEMBERED_MAX: usize = 64;
+
 /// What a compilation depends on: the source, and every source it rests on.
 type Ingredients = (Digest, Vec<Digest>);
 
@@ -174,7 +177,11 @@ impl Compilations {
             return Err(fault.map_or_else(|| "无法编译 / cannot be compiled".to_owned(), shown));
         };
         let module = Arc::new(CompiledModule::of(package, info));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(ingredients, module.clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(ingredients, module.clone());
         Ok(module)
     }
 }

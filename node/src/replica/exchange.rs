@@ -7,6 +7,7 @@ use super::ledger::LedgerApi;
 use super::{GOSSIP_MS, Phase, Replica, STATUS_PAUSE_MS, SYNC_ANSWER_MS, SYNC_PATIENCE_MS};
 use crate::block::CertifiedBlock;
 use crate::codec::Encode as _;
+use crate::custody::envelope::capsule_id;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
 use crate::mempool::Rejection;
 use crate::sync::Lag;
@@ -164,6 +165,10 @@ fn capsules_of(envelope: &Envelope) -> Result<Vec<(CapsuleId, Vec<u8>)>, Rejecti
         _ => Vec::new(),
     };
     if ids.len() != envelope.capsules.len() {
+        return Err(Rejection::Capsules);
+    }
+    // A capsule is what its record says it is: with another, the record could be ordered and never be opened.
+    if ids.iter().zip(&envelope.capsules).any(|(id, bytes)| capsule_id(bytes) != *id) {
         return Err(Rejection::Capsules);
     }
     Ok(ids.into_iter().zip(envelope.capsules.iter().cloned()).collect())

@@ -12,6 +12,7 @@ use crate::consensus::driver::{Candidate, DriverFault, Output, Step};
 use crate::consensus::{ConsensusMessage, WalRecord, verify_certificate};
 use crate::crypto::{Digest, PublicKey};
 use crate::custody::protocol::CustodyOrder;
+use crate::state::BlockFault;
 use crate::transaction::{Height, SignedTransaction};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -273,21 +274,20 @@ impl<L: LedgerApi> Replica<L> {
         }
     }
 
-    /// The ledger's verdict on a candidate's body, logged with the body before it is acted on.
+    /// The ledger's verdict on a candidate's body, logged with the body before it is acted on. It is of the block alone and
+    /// holds for every proposal of it, so who proposes it in which round must not enter: a liar could otherwise have an
+    /// honest block judged wrong by proposing it out of turn.
     fn judge(&mut self, candidate: &Candidate) -> Result<Vec<Output>, DriverFault> {
         let now = self.now;
         let Some(body) = self.bodies.get_mut(&candidate.block()) else { return Ok(Vec::new()) };
         let valid = match body.valid {
             Some(valid) => valid,
-            None => {
-                let proposer = body.block.header.proposer;
-                let right_proposer = if candidate.is_repeat() {
-                    self.validators.contains(&proposer)
-                } else {
-                    proposer == candidate.proposer()
-                };
-                right_proposer && self.ledger.validate(&body.block, now).is_ok()
-            }
+            None => match self.ledger.validate(&body.block, now) {
+                Ok(()) => true,
+                // Not yet is not never: the round passes without our vote, and a later round's proposal is judged anew.
+                Err(BlockFault::TooEarly) => return Ok(Vec::new()),
+                Err(_) => false,
+            },
         };
         body.valid = Some(valid);
         if valid && !body.logged {

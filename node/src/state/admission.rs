@@ -127,8 +127,10 @@ pub enum BlockFault {
     StateRoot,
     /// The transaction root is not that of the transactions.
     TransactionsRoot,
-    /// Not after the parent's time, or too far ahead.
+    /// Not after the parent's time.
     Time,
+    /// Too far ahead of the judge's clock. One of the two clocks is at fault, and it passes with time.
+    TooEarly,
     /// The proposer is no validator.
     Proposer,
     /// Over [`BLOCK_BYTES_MAX`] or [`BLOCK_TRANSACTIONS_MAX`].
@@ -145,7 +147,8 @@ impl fmt::Display for BlockFault {
             Self::Unlinked => f.write_str("区块不接续账本 / the block does not follow the last one"),
             Self::StateRoot => f.write_str("状态根不一致 / the state root differs"),
             Self::TransactionsRoot => f.write_str("交易根不一致 / the transaction root differs"),
-            Self::Time => f.write_str("区块时间越界 / the block's time is out of bounds"),
+            Self::Time => f.write_str("区块时间不晚于前块 / the block's time is not after its parent's"),
+            Self::TooEarly => f.write_str("区块时间超前 / the block's time is too far ahead of the clock"),
             Self::Proposer => f.write_str("提议者不是验证节点 / the proposer is no validator"),
             Self::TooLarge => f.write_str("区块过大 / the block is too large"),
             Self::Duplicate(id) => write!(f, "交易重复 / a transaction appears twice: {id}"),
@@ -184,8 +187,11 @@ impl<B: Backing> Ledger<B> {
         if header.state_root != self.root {
             return Err(BlockFault::StateRoot);
         }
-        if header.time <= self.head.time || header.time.0 > now.0.saturating_add(CLOCK_AHEAD_MAX_MS) {
+        if header.time <= self.head.time {
             return Err(BlockFault::Time);
+        }
+        if header.time.0 > now.0.saturating_add(CLOCK_AHEAD_MAX_MS) {
+            return Err(BlockFault::TooEarly);
         }
         if !self.genesis.is_validator(header.proposer) {
             return Err(BlockFault::Proposer);

@@ -8,7 +8,7 @@ use super::keys;
 use super::requests::{DEFAULT_CLAUSE, Pending, RequestState, RequestStatus, TransactionOutcome};
 use crate::publication::{InForce, Question, Verdict};
 use crate::state::feed::PermittedRequest;
-use crate::transaction::{DepartmentId, Exchange, Height, Request, TransactionId, VerifiedTransaction};
+use crate::transaction::{DepartmentId, Exchange, Height, Payload, Request, TransactionId, VerifiedTransaction};
 
 /// A refusing clause and its owner.
 struct Barred {
@@ -106,6 +106,18 @@ impl<B: Backing> Execution<'_, B> {
     }
 
     /// A contract needs the signature of every department in its 由.
+    /// Whether this is a contract of a policy in force that lacks a signature it needs.
+    pub(super) fn lacks_countersignature(&self, verified: &VerifiedTransaction) -> bool {
+        let Payload::Request(request) = &verified.body().payload else { return false };
+        let as_of = request.as_of.unwrap_or(self.day);
+        request.exchange == Exchange::Contract
+            && self
+                .ledger
+                .register
+                .policy(&request.policy, as_of, self.height)
+                .is_some_and(|found| self.countersigned(verified, &found).is_err())
+    }
+
     fn countersigned(&self, verified: &VerifiedTransaction, found: &InForce<'_>) -> Result<(), String> {
         for name in &found.policy.by {
             let signed = self.ledger.genesis.department_named(name).is_some_and(|d| verified.signed_by(d.id));

@@ -88,6 +88,10 @@ impl<B: Backing> Execution<'_, B> {
                 TransactionOutcome::Invalid(clipped(reason))
             }
         };
+        // Not noted as seen either: whoever strips a contract of a countersignature must not use it up.
+        if matches!(outcome, TransactionOutcome::Invalid(_)) && self.lacks_countersignature(&verified) {
+            return outcome;
+        }
         self.state.put(keys::seen(id), &Seen { height: self.height, outcome: outcome.clone() });
         self.state.put_bytes(keys::forget(signed.body.valid_until.next(), id), Vec::new());
         self.state.keep();

@@ -1,7 +1,7 @@
 //! Gates, attestations, the order of contracts, expiry, points.
 
 use super::world::{EXPIRY, HOUSING, PLANNING, POLICE, TODAY, World, invalid};
-use crate::state::{DEFAULT_CLAUSE, RequestState, TransactionOutcome};
+use crate::state::{DEFAULT_CLAUSE, Refusal, RequestState, TransactionOutcome};
 use crate::transaction::{CustodianId, Exchange, Height, Payload, SealedRecord};
 
 #[test]
@@ -76,6 +76,19 @@ fn a_contract_needs_the_signature_of_both_departments() {
     assert!(invalid(world.one(with_other)).contains("住房局"));
     let both = world.contract(&[PLANNING, HOUSING]);
     assert_eq!(world.one(both), TransactionOutcome::Pending(1));
+}
+
+/// Signatures are outside a transaction's identity, so a contract stripped of one must stay as good as new.
+#[test]
+fn a_contract_stripped_of_a_countersignature_is_not_used_up() {
+    let mut world = World::ruled();
+    let whole = world.contract(&[PLANNING, HOUSING]);
+    let mut stripped = whole.clone();
+    stripped.signatures.retain(|(who, _)| *who == whole.body.sender);
+    assert_eq!(stripped.body.id(), whole.body.id());
+    assert!(invalid(world.one(stripped)).contains("签名"));
+    assert_eq!(world.one(whole.clone()), TransactionOutcome::Pending(1));
+    assert_eq!(world.ledger.admit(&whole).map(drop), Err(Refusal::AlreadyExecuted), "once taken it is used up");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn a_block_must_follow_the_ledger() {
     check(|b| b.header.chain = ChainId(Digest([0; 32])), BlockFault::Unlinked);
     check(|b| b.header.state_root = Digest([0; 32]), BlockFault::StateRoot);
     check(|b| b.header.time = Timestamp(b.header.time.0 - 1_000), BlockFault::Time);
-    check(|b| b.header.time = Timestamp(b.header.time.0 + 5_001), BlockFault::Time);
+    check(|b| b.header.time = Timestamp(b.header.time.0 + 5_001), BlockFault::TooEarly);
     check(|b| b.header.proposer = department_key(POLICE).public(), BlockFault::Proposer);
     check(|b| b.transactions.clear(), BlockFault::TransactionsRoot);
     let mut ahead = good.clone();
