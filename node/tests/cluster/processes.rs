@@ -4,11 +4,11 @@ use guiju_node::block::Timestamp;
 use guiju_node::client::Gateway;
 use guiju_node::codec::Encode;
 use guiju_node::crypto::{Digest, Keypair, SUITE, unhex};
+use guiju_node::custody::envelope::capsule_id;
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::transaction::{
-    CapsuleId, CustodianId, DepartmentId, Envelope, Handle, Height, Payload, SealedRecord, SignedTransaction, Signer,
-    Transaction,
+    CustodianId, DepartmentId, Envelope, Handle, Height, Payload, SealedRecord, SignedTransaction, Signer, Transaction,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -234,7 +234,7 @@ impl Cluster {
             supersedes: None,
             nonce: [9; 16],
             body: vec![0xa5; bytes],
-            capsule: CapsuleId(Digest::of("test/capsule", &capsule)),
+            capsule: capsule_id(&capsule),
         };
         let mut envelope = self.sign(n, Payload::Submit { records: vec![record] });
         envelope.capsules.push(capsule);

@@ -89,6 +89,8 @@ fn unshaped(good: &Envelope) -> Vec<Bad> {
     let bytes = good.to_bytes();
     let mut bare = good.clone();
     bare.capsules.clear();
+    let mut foreign = good.clone();
+    foreign.capsules[0].push(0);
     let mut large = resigned(good, OWNER, |body| {
         let records = records(body);
         let one = records[0].clone();
@@ -106,6 +108,7 @@ fn unshaped(good: &Envelope) -> Vec<Bad> {
         malformed("JSON", br#"{"transaction": {}}"#.to_vec()),
         malformed("a byte too few", bytes[..bytes.len() - 1].to_vec()),
         malformed("a byte too many", [bytes.as_slice(), &[0]].concat()),
+        Bad { what: "a capsule of another record", body: foreign.to_bytes(), status: 400, code: "capsules" },
         Bad { what: "a record without its capsule", body: bare.to_bytes(), status: 400, code: "capsules" },
         Bad { what: "a transaction over its bound", body: large.to_bytes(), status: 413, code: "too-large" },
         Bad { what: "a body over its bound", body: vec![0; 640 * 1024 + 1], status: 413, code: "too-large" },
