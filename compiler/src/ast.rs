@@ -2,7 +2,6 @@
 //! Invariant: every node's span covers its text; nesting is at most [`DEPTH_MAX`]. Must not know: types, other modules.
 
 mod expression;
-
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, PeriodUnit, Quantifier};
 
 use crate::source::Span;
