@@ -145,7 +145,7 @@ impl<B: Backing + Clone + 'static> Session<B> {
         let replay = *self.heights.borrow();
         let mut next = Height(1);
         let mut caught_up = false;
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let committed = *self.heights.borrow_and_update();

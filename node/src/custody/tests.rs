@@ -184,6 +184,26 @@ fn a_missing_capsule_holds_up_its_request_and_all_later_ones() {
     assert_eq!(outcome(&town.open(&second, &town.agreed(&said, &second))).0, Some("符合"));
 }
 
+/// An idle chain makes no blocks, so what was lost on the way must not wait for one.
+#[test]
+fn time_alone_repeats_what_may_have_been_lost() {
+    let mut town = settled();
+    let (id, record, _) = town.record("户口", household("家庭户", &[5]), true);
+    let first = town.ask("资格", eligibility(1), None);
+    let said = town.put(&[&first]);
+    town.block(CustodyFeed { records: vec![(id, record)], ..CustodyFeed::default() });
+    let second = town.ask("资格", eligibility(5), None);
+    assert!(town.put(&[&second]).is_empty());
+    let wanted = town.wanted.len();
+    let mut again = Vec::new();
+    for _ in 0..5 {
+        again.extend(town.order(0, CustodyOrder::Tick));
+    }
+    assert_eq!(town.wanted.len(), wanted + 5, "the capsule is asked for with every tick");
+    assert_eq!(again.len(), 1, "the result is sent again once in five ticks, not with each");
+    assert_eq!((again[0].request, again[0].digest), (first.id(), said[0].digest));
+}
+
 #[test]
 fn an_expired_request_is_passed_over() {
     let mut town = settled();
