@@ -15,7 +15,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Sn
 use guard::{GuardError, GuardLog, GuardRecord};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Layout of the keyspaces; a store of another number is refused.
 const FORMAT: u32 = 1;
@@ -132,6 +132,9 @@ struct Inner {
     feed: Keyspace,
     chain: ChainId,
     guard: Mutex<GuardLog>,
+    /// Held for writing while a batch is applied. The database's background work can make a sequence number visible
+    /// before the batch that has it is wholly in memory, so a snapshot taken meanwhile would hold part of a block.
+    applying: RwLock<()>,
 }
 
 impl Store {
@@ -160,6 +163,7 @@ impl Store {
             tree: keyspace("tree_nodes", true)?,
             feed: keyspace("feed", true)?,
             guard: Mutex::new(GuardLog::open(&folder.join("guard.log"))?),
+            applying: RwLock::default(),
             chain,
             database,
         };
@@ -193,7 +197,10 @@ impl Store {
 
     /// A view that later commits do not change.
     pub fn view(&self) -> Result<View, StoreError> {
-        let snapshot = self.0.database.snapshot();
+        let snapshot = {
+            let _whole = self.0.applying.read().unwrap_or_else(PoisonError::into_inner);
+            self.0.database.snapshot()
+        };
         let head = self.read_head(&snapshot)?;
         Ok(View { inner: self.0.clone(), snapshot, head })
     }
@@ -226,7 +233,10 @@ impl Store {
             }
         }
         write.insert(&inner.meta, KEY_HEAD, encode_head(&new));
-        write.commit()?;
+        {
+            let _apply = inner.applying.write().unwrap_or_else(PoisonError::into_inner);
+            write.commit()?;
+        }
         self.witness(new)
     }
 
@@ -349,6 +359,26 @@ impl Backing for Store {
     }
     fn feed(&self, height: Height) -> Option<Vec<u8>> {
         or_exit(self.feed_bytes(height))
+    }
+}
+
+/// A view as committed state, for those who read several things of one moment while blocks go on being written.
+impl Backing for View {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        or_exit(self.state(key))
+    }
+    fn scan(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        or_exit(self.snapshot.prefix(&self.inner.state, prefix).map(pair).collect())
+    }
+    fn tree_node(&self, key: &[u8]) -> Option<Vec<u8>> {
+        or_exit(self.snapshot.get(&self.inner.tree, key).map_err(StoreError::from)).map(|v| v.to_vec())
+    }
+    fn block(&self, height: Height) -> Option<Vec<u8>> {
+        or_exit(self.block_bytes(height))
+    }
+    fn feed(&self, height: Height) -> Option<Vec<u8>> {
+        or_exit(self.snapshot.get(&self.inner.feed, height.0.to_be_bytes()).map_err(StoreError::from))
+            .map(|v| v.to_vec())
     }
 }
 

@@ -216,3 +216,47 @@ fn survives_kill_nine() {
     }
     assert!(acknowledged > 20, "the writer got somewhere: {acknowledged}");
 }
+
+/// Storage flushes in the background while blocks are written; a view opened meanwhile must still hold whole blocks.
+#[test]
+fn a_view_never_holds_part_of_a_block() {
+    const BLOCKS: u64 = 250;
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let store = open(dir.path()).expect("opens");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let views = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut views = 0_u64;
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let view = store.view().expect("opens a view");
+                        let height = view.head().height.0;
+                        let next = transaction(height + 1).body.id();
+                        assert_eq!(view.find(next).expect("reads"), None, "block {} is not all there", height + 1);
+                        assert!(view.block_bytes(Height(height + 1)).expect("reads").is_none());
+                        if height > 0 {
+                            let at = view.state(b"at").expect("reads");
+                            assert_eq!(at, Some(height.to_be_bytes().to_vec()), "state of another block");
+                        }
+                        views += 1;
+                    }
+                    views
+                })
+            })
+            .collect();
+        let mut parent = chain().0;
+        for height in 1..=BLOCKS {
+            let mut block = batch(height, parent);
+            // Enough that the store's background work runs many times while blocks are written.
+            block
+                .state
+                .extend((0..400_u32).map(|n| (format!("bulk/{height}/{n}").into_bytes(), Some(vec![n as u8; 4096]))));
+            parent = block.block.block.digest();
+            store.commit(&block).expect("commits");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        readers.into_iter().map(|reader| reader.join().expect("no reader panics")).sum::<u64>()
+    });
+    assert!(views > BLOCKS, "the readers looked {views} times");
+}

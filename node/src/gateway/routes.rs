@@ -188,8 +188,8 @@ async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
 /// A receipt's file, once the block after the decision exists.
 async fn receipt(State(gateway): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
     let id = id_of(&id)?;
-    let store = gateway.store.clone();
-    let assembled = tokio::task::spawn_blocking(move || receipt::assemble(&store, id));
+    let view = gateway.store.view()?;
+    let assembled = tokio::task::spawn_blocking(move || receipt::assemble(&view, id));
     let assembled = assembled.await.map_err(|_| Problem::stopping())?;
     let receipt = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
     bytes_or_not_found(Some(receipt.to_file()))
