@@ -311,7 +311,11 @@ impl Cluster {
     pub(crate) fn wait_final(&self, nodes: &[usize], id: &str) {
         for node in nodes {
             wait_until(&format!("{id} is on node {node}"), Duration::from_secs(30), || {
-                get(self.gateways[*node], &format!("/v1/transactions/{id}")).is_some_and(|(code, _)| code == 200)
+                // A block is on disk a moment before the node says so in its status; both must be there.
+                let found = get(self.gateways[*node], &format!("/v1/transactions/{id}"));
+                let at = found.filter(|(code, _)| *code == 200).and_then(|(_, answer)| answer["height"].as_u64());
+                let reached = get(self.gateways[*node], "/v1/status").and_then(|(_, s)| s["height"].as_u64());
+                at.is_some() && at <= reached
             });
         }
     }
