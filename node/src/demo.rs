@@ -15,7 +15,6 @@ pub mod session;
 mod town;
 
 use crate::audit::{AuditFault, Auditor};
-use crate::block::Timestamp;
 use crate::city::{self, CityFault};
 use crate::client::ClientFault;
 use crate::data_folder::FolderError;
@@ -28,7 +27,7 @@ use report::{ExchangeFact, Facts, NodeFact, RefusalFact};
 use session::{Question, Reply, Session, as_json, in_force};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -164,8 +163,7 @@ fn forbidden(
 
 /// The civil date in Asia/Shanghai.
 fn today() -> Date {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let day = Timestamp(u64::try_from(since.as_millis()).unwrap_or(0)).shanghai_day();
+    let day = founding::now().shanghai_day();
     Date::from_days(i64::from(day)).unwrap_or(Date::MIN)
 }
 

@@ -8,6 +8,7 @@ mod gate;
 mod register;
 
 pub use self::compilation::{Compilations, CompiledModule, PolicyFacts, ReadFacts};
+pub(crate) use self::gate::exchange_word;
 pub use self::gate::{Engine, Gate, Question, Verdict};
 pub use self::register::{InForce, Register};
 

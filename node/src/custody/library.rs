@@ -4,10 +4,9 @@
 //! Must not know: records, keys, requests in progress.
 
 use crate::crypto::Digest;
-use crate::publication::CompiledModule;
+use crate::publication::{CompiledModule, exchange_word};
 use crate::state::feed::ActivatedModule;
 use crate::transaction::{Exchange, Height};
-use guiju_compiler::ast::ExchangeWord;
 use guiju_compiler::package::{Policy, Sharing, Test, compile};
 use guiju_compiler::source::SourceFile;
 use guiju_compiler::{codegen, interpret};
@@ -113,22 +112,14 @@ impl Library {
         let sharings: Vec<&Arc<Sharing>> = in_force.flat_map(|(_, sharings)| sharings).collect();
         for read in &policy.reads {
             for sharing in sharings.iter().filter(|s| s.schema == read.schema && s.owner == read.owner) {
-                let clause = sharing.interpret(asker, word(exchange), purpose).and_then(|i| sharing.clauses.get(i));
+                let clause =
+                    sharing.interpret(asker, exchange_word(exchange), purpose).and_then(|i| sharing.clauses.get(i));
                 if let Some(limit) = clause.filter(|c| c.permit).and_then(|c| c.millibits_per_day) {
                     least = Some(least.map_or(limit, |l| l.min(limit)));
                 }
             }
         }
         least
-    }
-}
-
-fn word(exchange: Exchange) -> ExchangeWord {
-    match exchange {
-        Exchange::Verification => ExchangeWord::Verification,
-        Exchange::Detail => ExchangeWord::Detail,
-        Exchange::Evaluation => ExchangeWord::Evaluation,
-        Exchange::Contract => ExchangeWord::Contract,
     }
 }
 

@@ -124,7 +124,8 @@ fn node_keys() -> Result<NodeKeys, DemoFault> {
     })
 }
 
-fn now() -> Timestamp {
+/// The time now.
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -8,6 +8,7 @@ use crate::custody::handles::handles_of;
 use crate::demo::DemoFault;
 use crate::demo::actors::{Department, Departments, system_rng};
 use crate::demo::progress::Progress;
+use crate::demo::purchase::micros;
 use crate::demo::session::{Session, in_parallel};
 use crate::transaction::{Envelope, Payload, SealedRecord};
 use guiju_compiler::package::Package;
@@ -50,8 +51,7 @@ pub(super) fn submit(
         if outcome != "done" {
             return Err(DemoFault::Stopped(format!("a submission came to nothing: {outcome}")));
         }
-        let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        latencies.lock().expect("no thread panics while it holds this").push(micros);
+        latencies.lock().expect("no thread panics while it holds this").push(micros(since.elapsed()));
         progress.lock().expect("no thread panics while it holds this").advance(batch.records.len() as u64);
         Ok(())
     })?;

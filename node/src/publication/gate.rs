@@ -93,7 +93,7 @@ impl Gate {
 
     /// What this one policy says.
     pub fn judge(&self, question: &Question<'_>) -> Verdict {
-        let exchange = word(question.exchange);
+        let exchange = exchange_word(question.exchange);
         let clause = match &self.native {
             Some(module) => self.sharing.decide(module, question.asker, exchange, question.purpose),
             None => self.sharing.interpret(question.asker, exchange, question.purpose),
@@ -106,7 +106,8 @@ impl Gate {
     }
 }
 
-fn word(exchange: Exchange) -> ExchangeWord {
+/// The exchange in the words of sharing policies.
+pub(crate) fn exchange_word(exchange: Exchange) -> ExchangeWord {
     match exchange {
         Exchange::Verification => ExchangeWord::Verification,
         Exchange::Detail => ExchangeWord::Detail,
