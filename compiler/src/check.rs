@@ -16,6 +16,7 @@ pub(crate) mod report;
 pub(crate) mod scope;
 mod sharing;
 mod tables;
+mod term;
 mod types;
 mod usage;
 mod writes;

@@ -81,6 +81,9 @@ impl Canon {
         self.part(&g.name);
         self.number(g.fields.len());
         g.fields.iter().for_each(|f| self.field(f));
+        if let Some(term) = &g.term {
+            self.part(&format!("{term:?}"));
+        }
     }
 
     fn field(&mut self, f: &Field) {

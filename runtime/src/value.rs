@@ -46,6 +46,18 @@ pub struct GroupType {
     pub name: String,
     /// Fields in order.
     pub fields: Vec<Field>,
+    /// On which days it is in force, if it says so.
+    pub term: Option<Term>,
+}
+
+/// The days on which a group or record is in force, by its own date fields: 自 `from`, and 至 or 止于 `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Term {
+    /// Index of the field with its first day.
+    pub from: usize,
+    /// Index of the field with its end, and whether that day is still in force (至) or no longer (止于). An end that is
+    /// absent is open.
+    pub end: Option<(usize, bool)>,
 }
 
 /// A field of a group or certificate.

@@ -176,6 +176,7 @@ fn household() -> Type {
             field("关系", relation, false),
             field("迁出日", Type::Date, true),
         ],
+        term: None,
     };
     Type::Group(Arc::new(GroupType {
         name: "户".to_owned(),
@@ -187,6 +188,7 @@ fn household() -> Type {
             field("起月", Type::Month, true),
             field("成员", Type::List { element: Box::new(Type::Group(Arc::new(member))), max: 2 }, false),
         ],
+        term: None,
     }))
 }
 

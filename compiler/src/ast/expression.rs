@@ -118,6 +118,10 @@ pub enum ExprKind {
     Present(Box<Expr>),
     /// `x 无`
     Absent(Box<Expr>),
+    /// `x 在期`: present, and in force on the as-of date by its own term.
+    InForce(Box<Expr>),
+    /// `x 在前 36 月`: one of so many calendar months before the as-of date's month.
+    InPast(Box<Expr>, u32),
     /// `x 或缺 d`
     Default(Box<Expr>, Box<Expr>),
     /// `a + b`

@@ -11,7 +11,12 @@ pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
         ExprKind::Path(p) => {
             into.insert(&p.parts[0].text);
         }
-        ExprKind::Not(a) | ExprKind::Present(a) | ExprKind::Absent(a) | ExprKind::Shift(a, ..) => mentioned(a, into),
+        ExprKind::Not(a)
+        | ExprKind::Present(a)
+        | ExprKind::Absent(a)
+        | ExprKind::InForce(a)
+        | ExprKind::InPast(a, _)
+        | ExprKind::Shift(a, ..) => mentioned(a, into),
         ExprKind::And(a, b)
         | ExprKind::Or(a, b)
         | ExprKind::Compare(_, a, b)

@@ -3,6 +3,7 @@
 //! [`GROUP_DEPTH_MAX`] deep. Must not know: policies' bodies.
 
 use super::report::{Report, nearest};
+use super::term;
 use crate::ast::{self, ClassWord, LiteralKind, TypeKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::package::CitationText;
@@ -254,7 +255,8 @@ fn declare_groups(module: &ast::Module, scope: &mut Scope, report: &mut Report) 
                 bad_fields(group.span, report);
                 continue;
             };
-            let declared = Declared::Group(Arc::new(GroupType { name: group.name.text.clone(), fields }));
+            let term = term::declared(group.term.as_ref(), &fields, report);
+            let declared = Declared::Group(Arc::new(GroupType { name: group.name.text.clone(), fields, term }));
             insert(scope, &group.name, declared, report);
         }
         waiting = rest;
@@ -293,7 +295,8 @@ fn declare_certificate(item: &ast::CertificateItem, scope: &mut Scope, report: &
         bad_fields(item.span, report);
         return;
     };
-    let group = Arc::new(GroupType { name: item.name.text.clone(), fields });
+    let term = term::declared(item.term.as_ref(), &fields, report);
+    let group = Arc::new(GroupType { name: item.name.text.clone(), fields, term });
     let mut filed_under = Vec::new();
     for path in &item.filed_under {
         match field_through_lists(&Type::Group(group.clone()), &path.parts) {

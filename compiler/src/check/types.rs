@@ -158,6 +158,8 @@ impl<'a> Typer<'a> {
                 let present = self.presence(a, expr.span)?;
                 make(Node::Not(Box::new(present)), Type::Boolean, expr.span)
             }
+            ExprKind::InForce(a) => self.in_force(a, expr.span)?,
+            ExprKind::InPast(a, months) => self.in_past(a, *months, expr.span)?,
             ExprKind::Default(a, b) => self.default_value(a, b, wanted, expr.span)?,
             ExprKind::Add(..) | ExprKind::Subtract(..) | ExprKind::Multiply(..) => self.arithmetic(expr)?,
             ExprKind::Shift(a, n, unit) => self.shift(a, *n, *unit, expr.span)?,

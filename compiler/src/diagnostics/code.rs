@@ -93,6 +93,8 @@ codes! {
     BadLiteral = "E0307",
     /// A key that does not fit the field a certificate is filed under.
     BadKey = "E0308",
+    /// A term that is not one: no such date fields, or none declared where one is asked for.
+    BadTerm = "E0309",
     /// Inputs that no row of a table covers.
     TableGap = "E0401",
     /// Inputs that two rows of a table cover.

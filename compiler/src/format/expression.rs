@@ -48,6 +48,7 @@ fn strength(expr: &Expr) -> u8 {
         ExprKind::And(..) => AND,
         ExprKind::Not(_) => NOT,
         ExprKind::Compare(..) | ExprKind::In(..) | ExprKind::Present(_) | ExprKind::Absent(_) => COMPARISON,
+        ExprKind::InForce(_) | ExprKind::InPast(..) => COMPARISON,
         ExprKind::Default(..) => DEFAULT,
         ExprKind::Add(..) | ExprKind::Subtract(..) | ExprKind::Shift(..) => SUM,
         ExprKind::Multiply(..) => PRODUCT,
@@ -74,6 +75,22 @@ fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
     bare(writer, expr, tail)
 }
 
+/// What stands behind the operand of a test that has only one.
+fn suffix(writer: &Writer, kind: &ExprKind) -> String {
+    match kind {
+        ExprKind::In(_, values) => {
+            let values: Vec<String> = values.iter().map(|value| self::expr(writer, value)).collect();
+            format!("{} {{ {} }}", writer.word(Rule::k_member), values.join(", "))
+        }
+        ExprKind::Absent(_) => writer.word(Rule::k_absent).to_owned(),
+        ExprKind::InForce(_) => writer.word(Rule::k_in_force).to_owned(),
+        ExprKind::InPast(_, months) => {
+            format!("{} {months} {}", writer.word(Rule::k_in_past), writer.word(Rule::k_months))
+        }
+        _ => writer.word(Rule::k_present).to_owned(),
+    }
+}
+
 fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
     let infix = |left: &Expr, operator: &str, right: &Expr, strength: u8| {
         // No comparison stands beside a comparison.
@@ -89,16 +106,12 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         ExprKind::And(left, right) => infix(left, writer.word(Rule::k_and), right, AND),
         ExprKind::Or(left, right) => infix(left, writer.word(Rule::k_or), right, OR),
         ExprKind::Compare(compare, left, right) => infix(left, comparison(writer, *compare, right), right, COMPARISON),
-        ExprKind::In(operand, values) => {
-            let values: Vec<String> = values.iter().map(|value| self::expr(writer, value)).collect();
-            let operand = at(writer, operand, SUM, false);
-            format!("{operand} {} {{ {} }}", writer.word(Rule::k_member), values.join(", "))
-        }
-        ExprKind::Present(operand) => {
-            format!("{} {}", at(writer, operand, SUM, false), writer.word(Rule::k_present))
-        }
-        ExprKind::Absent(operand) => {
-            format!("{} {}", at(writer, operand, SUM, false), writer.word(Rule::k_absent))
+        ExprKind::In(operand, ..)
+        | ExprKind::Present(operand)
+        | ExprKind::Absent(operand)
+        | ExprKind::InForce(operand)
+        | ExprKind::InPast(operand, _) => {
+            format!("{} {}", at(writer, operand, SUM, false), suffix(writer, &expr.kind))
         }
         ExprKind::Default(left, right) => infix(left, writer.word(Rule::k_default), right, DEFAULT),
         ExprKind::Add(left, right) => infix(left, "+", right, SUM),

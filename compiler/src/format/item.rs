@@ -6,7 +6,7 @@ use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
 use crate::ast::{
     CertificateItem, ClassWord, ExchangeWord, Expectation, FactExpr, FieldItem, Import, Item, Language, LegalSource,
-    Module, Name, SharingClause, SharingItem, TestItem, TypeExpr, TypeKind,
+    Module, Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::parse::Rule;
 use crate::source::Span;
@@ -131,7 +131,7 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         }
         Entry::Item(Item::Group(item)) => {
             writer.before(span.start, span.start);
-            let head = format!("{} {}", writer.word(Rule::k_group), item.name.text);
+            let head = format!("{} {}{}", writer.word(Rule::k_group), item.name.text, term(writer, item.term.as_ref()));
             fields(writer, &head, &item.fields, span.end);
         }
         Entry::Item(Item::Certificate(item)) => certificate(writer, item),
@@ -167,7 +167,19 @@ fn certificate(writer: &mut Writer, item: &CertificateItem) {
         let from = expression::literal(writer, from);
         head = format!("{head} {} {} {from}", writer.word(Rule::k_complete), writer.word(Rule::k_since));
     }
+    head.push_str(&term(writer, item.term.as_ref()));
     fields(writer, &head, &item.fields, item.span.end);
+}
+
+/// ` 在期 自 f 至 g`, or nothing.
+fn term(writer: &Writer, term: Option<&TermItem>) -> String {
+    let Some(term) = term else { return String::new() };
+    let mut text = format!(" {} {} {}", writer.word(Rule::k_in_force), writer.word(Rule::k_since), term.from.text);
+    if let Some((end, included)) = &term.end {
+        let word = if *included { Rule::k_to } else { Rule::k_until };
+        text = format!("{text} {} {}", writer.word(word), end.text);
+    }
+    text
 }
 
 fn fields(writer: &mut Writer, head: &str, fields: &[FieldItem], end: u32) {

@@ -33,6 +33,8 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
             | infix(Rule::k_within)
             | Op::postfix(Rule::k_present)
             | Op::postfix(Rule::k_absent)
+            | Op::postfix(Rule::k_in_force)
+            | Op::postfix(Rule::past)
             | Op::postfix(Rule::member))
         .op(infix(Rule::k_default))
         .op(infix(Rule::add) | infix(Rule::subtract))
@@ -143,6 +145,12 @@ fn postfix(builder: &Builder, operand: Term, operator: Node) -> Built<Term> {
     let kind = match operator.as_rule() {
         Rule::k_present => ExprKind::Present(operand),
         Rule::k_absent => ExprKind::Absent(operand),
+        Rule::k_in_force => ExprKind::InForce(operand),
+        Rule::past => {
+            let mut children = Children::of(builder, operator);
+            children.take(Rule::k_in_past)?;
+            ExprKind::InPast(operand, builder.number(&children.take(Rule::unsigned)?)?)
+        }
         _ => {
             let mut children = Children::of(builder, operator);
             children.take(Rule::k_member)?;

@@ -6,7 +6,7 @@ use super::node::{Builder, Built, Children, Node};
 use super::{expression, policy};
 use crate::ast::{
     CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FactExpr, FieldItem, GroupItem, Import, Item,
-    LegalSource, Name, Path, SharingClause, SharingItem, TestItem, TypeExpr, TypeKind,
+    LegalSource, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::source::Span;
 
@@ -56,8 +56,9 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::group => {
             children.take(Rule::k_group)?;
             let name = builder.name(&children.take(Rule::name)?);
+            let term = children.maybe(Rule::term).map(|node| term(builder, node)).transpose()?;
             let fields = fields(builder, children.take(Rule::fields)?)?;
-            Item::Group(GroupItem { name, fields, span })
+            Item::Group(GroupItem { name, term, fields, span })
         }
         Rule::certificate => Item::Certificate(certificate(builder, children, span)?),
         Rule::policy => Item::Policy(policy::policy(builder, children, span)?),
@@ -97,8 +98,21 @@ fn certificate(builder: &Builder, mut children: Children, span: Span) -> Built<C
     } else {
         None
     };
+    let term = children.maybe(Rule::term).map(|node| term(builder, node)).transpose()?;
     let fields = fields(builder, children.take(Rule::fields)?)?;
-    Ok(CertificateItem { name, by, filed_under, complete_from, fields, span })
+    Ok(CertificateItem { name, by, filed_under, complete_from, term, fields, span })
+}
+
+fn term(builder: &Builder, node: Node) -> Built<TermItem> {
+    let mut children = Children::of(builder, node);
+    children.take(Rule::k_in_force)?;
+    children.take(Rule::k_since)?;
+    let from = builder.name(&children.take(Rule::name)?);
+    let end = match children.next() {
+        Some(word) => Some((builder.name(&children.take(Rule::name)?), word.as_rule() == Rule::k_to)),
+        None => None,
+    };
+    Ok(TermItem { from, end })
 }
 
 fn fields(builder: &Builder, node: Node) -> Built<Vec<FieldItem>> {

@@ -62,6 +62,13 @@ fn note(ty: &Type, enums: &mut Enums) {
 
 /// Groups do not contain themselves: a frame is laid out for every certificate type, which has a fixed size.
 fn fields(lines: &mut Vec<String>, enums: &mut Enums, before: &str, group: &GroupType) {
+    let name = |index: usize| group.fields.get(index).map_or("", |f| f.name.as_str());
+    if let Some(term) = &group.term {
+        let end = term.end.map_or(String::new(), |(end, included)| {
+            format!(" {} {before}{}", if included { "至" } else { "止于" }, name(end))
+        });
+        lines.push(format!("在期 自 {before}{}{end}", name(term.from)));
+    }
     for field in &group.fields {
         let path = format!("{before}{}", field.name);
         let class = field.class.map_or(String::new(), |c| format!(" {}", class_word(c)));

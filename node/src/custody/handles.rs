@@ -129,6 +129,7 @@ mod tests {
         let member = GroupType {
             name: "户成员".into(),
             fields: vec![field("身份号", id.clone(), Some(Class::ByGrant)), field("已婚", Type::Boolean, None)],
+            term: None,
         };
         let list = Type::List { element: Box::new(Type::Group(Arc::new(member))), max: 4 };
         Schema {
@@ -140,6 +141,7 @@ mod tests {
             group: Arc::new(GroupType {
                 name: "居民户口簿".into(),
                 fields: vec![field("户号", Type::Text { max: 12 }, Some(Class::ByGrant)), field("成员", list, None)],
+                term: None,
             }),
         }
     }

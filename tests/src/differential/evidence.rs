@@ -37,7 +37,7 @@ pub(super) fn group(random: &mut Random, depth: usize) -> Type {
         class: Some(Class::ResultOnly),
     };
     let fields = (0..1 + random.below(5)).map(|i| field(i, random)).collect();
-    Type::Group(Arc::new(GroupType { name: "组".to_owned(), fields }))
+    Type::Group(Arc::new(GroupType { name: "组".to_owned(), fields, term: None }))
 }
 
 /// A random list.
