@@ -19,6 +19,7 @@ pub(crate) use expression::AS_OF_NAME;
 use grammar::Grammar;
 pub(crate) use grammar::Rule;
 use item::Top;
+pub use keyword::keywords;
 pub(crate) use keyword::spelling;
 use node::Builder;
 use pest::Parser;

@@ -8,6 +8,7 @@ mod evidence;
 mod law;
 mod layout;
 mod policies;
+mod reference;
 mod replica;
 mod simulation;
 mod syntax;

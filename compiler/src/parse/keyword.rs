@@ -131,6 +131,11 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_days, "日", "days"),
 ];
 
+/// Every keyword with its Chinese and its English spelling, in the grammar's order; a word of two places comes twice.
+pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KEYWORDS.iter().map(|(_, zh, en)| (*zh, *en))
+}
+
 /// The spelling of a keyword rule in `language`; `None` for rules that are no keywords.
 pub(crate) fn spelling(rule: Rule, language: Language) -> Option<&'static str> {
     let (_, zh, en) = KEYWORDS.iter().find(|(keyword, _, _)| *keyword == rule)?;
