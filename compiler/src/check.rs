@@ -1,17 +1,16 @@
 //! From syntax trees to the checked tree. Owns the order in which modules are checked and what is unique across them.
-//! Invariant: without errors, everything in the result satisfies the invariants of `typed.rs` and every static check of the
-//! language has passed. Must not know: programs, engines, files.
+//! Invariant: everything in the result satisfies the invariants of `typed.rs`; what is proved of whole policies is proved
+//! after lowering, in `proofs.rs`. Must not know: programs, engines, files.
 
 mod bits;
 pub(crate) mod exceptions;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod flow;
 mod intervals;
 mod names;
 mod operators;
 mod outcomes;
 pub(crate) mod policy;
-mod prover;
 pub(crate) mod report;
 pub(crate) mod scope;
 mod sharing;
@@ -45,7 +44,8 @@ pub(crate) struct CheckedModule {
     pub(crate) sharings: Vec<typed::Sharing>,
 }
 
-/// Checks modules, given in the order of their files; the result is in the same order.
+/// Checks modules, given in the order of their files; the result is in the same order. Policies with findings of their own
+/// may be missing from it; those in it are typed throughout, so that proofs over them can go on.
 pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<CheckedModule>> {
     let order = order(modules, report)?;
     let mut scopes: BTreeMap<String, Scope> = BTreeMap::new();
@@ -62,7 +62,7 @@ pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<
         checked.push(check_module(module, scope, report));
     }
     versions(&checked, report);
-    (!report.refused()).then_some(checked)
+    Some(checked)
 }
 
 /// A path as text.

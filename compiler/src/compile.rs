@@ -10,6 +10,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::hash;
 use crate::lower::{self, LowerFault};
 use crate::package::{Compiled, ModuleInfo, Package, Policy, Sharing};
+use crate::proofs;
 use crate::source::{FileId, SourceFile, Span};
 use crate::testing;
 use guiju_runtime::value::Type;
@@ -58,6 +59,9 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
     };
     for (i, module) in checked.iter().enumerate() {
         let policies = lower_policies(module, report);
+        for policy in &policies {
+            proofs::check(policy, modules[i].language, report);
+        }
         let sharings = lower_sharings(module, &modules[i], report);
         package.modules.push(info(module, &files[i], FileId(i as u16), &policies, &sharings));
         for name in &module.scope.own {

@@ -18,3 +18,6 @@ pub mod typed;
 mod check;
 mod compile;
 mod lower;
+mod proofs;
+mod prove;
+mod witness;

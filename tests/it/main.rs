@@ -8,6 +8,7 @@ mod evidence;
 mod law;
 mod layout;
 mod policies;
+mod proofs;
 mod reference;
 mod replica;
 mod simulation;

@@ -1,13 +1,12 @@
-//! Exceptions of a definition: labels, parents, precedence, and the proof that no two of them decide differently at once.
+//! Exceptions of a definition: labels, parents, precedence.
 //! Invariant: after `link` the parents form a forest and precedence among siblings has no cycle.
 //! Must not know: how exceptions are lowered.
 
-use super::prover::Prover;
 use super::report::{Report, nearest};
 use super::scope::duplicate;
 use crate::ast;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::typed::{Definition, Exception};
+use crate::typed::Exception;
 
 /// Most exceptions of one definition.
 const EXCEPTIONS_MAX: usize = 64;
@@ -129,52 +128,13 @@ pub(crate) fn precedes(exceptions: &[Exception], a: usize, b: usize) -> bool {
     false
 }
 
-/// Proves that siblings never decide differently at once, and that each can apply.
-pub(crate) fn check(exceptions: &[Exception], earlier: &[Definition], report: &mut Report) {
-    let mut prover = Prover::new(earlier);
-    for (i, e) in exceptions.iter().enumerate() {
-        let mut guards = vec![(&e.guard, true)];
-        if let Some(p) = e.of {
-            guards.push((&exceptions[p].guard, true));
-        }
-        if prover.possible(&guards).is_none() {
-            report.add(
-                Diagnostic::new(
-                    Code::DeadException,
-                    e.span,
-                    format!("例外 `{}` 的条件不可能成立", e.label),
-                    format!("the condition of exception `{}` can never hold", e.label),
-                )
-                .help("改条件，或删去此例外", "change the condition or remove the exception"),
-            );
-        }
-        for j in i + 1..exceptions.len() {
-            pair(exceptions, i, j, &mut prover, report);
-        }
+/// Exceptions to `parent`, those of precedence first; this is the order in which they are tried.
+pub(crate) fn siblings(exceptions: &[Exception], parent: Option<usize>) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..exceptions.len()).filter(|k| exceptions[*k].of == parent).collect();
+    let mut order = Vec::new();
+    while !waiting.is_empty() {
+        let first = waiting.iter().position(|k| waiting.iter().all(|o| !precedes(exceptions, *o, *k))).unwrap_or(0);
+        order.push(waiting.remove(first));
     }
-}
-
-fn pair(exceptions: &[Exception], i: usize, j: usize, prover: &mut Prover<'_>, report: &mut Report) {
-    let (a, b) = (&exceptions[i], &exceptions[j]);
-    if a.of != b.of || precedes(exceptions, i, j) || precedes(exceptions, j, i) {
-        return;
-    }
-    let childless = |k: usize| exceptions.iter().all(|e| e.of != Some(k));
-    let same = a.value.constant().is_some() && a.value.constant() == b.value.constant() && childless(i) && childless(j);
-    if same || prover.possible(&[(&a.guard, true), (&b.guard, true)]).is_none() {
-        return;
-    }
-    report.add(
-        Diagnostic::new(
-            Code::ExceptionConflict,
-            b.span,
-            format!("例外 `{}` 与 `{}` 可能同时成立，结果却可能不同", a.label, b.label),
-            format!("exceptions `{}` and `{}` may both apply and differ", a.label, b.label),
-        )
-        .label(a.span, "另一个例外", "the other exception")
-        .help(
-            format!("说明先后：在 `{}` 后写 `先于 {}`（或反之），或使两个条件互斥", b.label, a.label),
-            format!("say which comes first: write `before {}` after `{}` (or the reverse), or make the conditions exclusive", a.label, b.label),
-        ),
-    );
+    order
 }

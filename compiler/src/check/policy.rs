@@ -32,7 +32,7 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
     let definitions = if evidence_good { definitions(item, &mut values, report) } else { None };
     // Later findings would only echo what is already wrong.
     let definitions = definitions?;
-    let (outcomes, facts) = outcomes::check(item, &values, &definitions, report)?;
+    let (outcomes, facts) = outcomes::check(item, &values, report)?;
     let releases = releases(item, &outcomes, report);
     let writes = writes::check(item, &values, &outcomes, &facts, report);
     let as_of = as_of(item, &values, report);
@@ -280,7 +280,7 @@ fn definitions(item: &ast::PolicyItem, values: &mut Values<'_>, report: &mut Rep
     let mut checked: Vec<Definition> = Vec::new();
     for at in &order {
         let definition = match &item.clauses[*at] {
-            Clause::Definition(d) => definition(d, values, &checked, report),
+            Clause::Definition(d) => definition(d, values, report),
             Clause::Table(t) => tables::check(t, values, report),
             _ => None,
         };
@@ -371,7 +371,6 @@ fn head(clause: &Clause, index: usize, scope: &Scope, report: &mut Report) -> Op
 fn definition(
     clause: &ast::DefinitionClause,
     values: &Values<'_>,
-    earlier: &[Definition],
     report: &mut Report,
 ) -> Option<Definition> {
     let head = values.definitions.get(&clause.name.text)?;
@@ -411,7 +410,6 @@ fn definition(
         return None;
     }
     exceptions::link(clause, &mut typed_exceptions, report)?;
-    exceptions::check(&typed_exceptions, earlier, report);
     let citation = values.scope.cite(clause.citation.as_ref(), report);
     let body = Body::Value { base: base?, exceptions: typed_exceptions };
     Some(Definition { name: clause.name.text.clone(), ty, optional, body, citation, span: clause.name.span })

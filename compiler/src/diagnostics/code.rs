@@ -117,6 +117,10 @@ codes! {
     UnreachableValue = "E0505",
     /// An arm that never decides.
     DeadArm = "E0506",
+    /// A base value that its exceptions leave nothing to decide.
+    DeadBase = "W0507",
+    /// A rule that is true, or false, whatever the facts.
+    VacuousRule = "W0508",
     /// A value that may leave its declared range.
     RangeExceeded = "E0601",
     /// A number that may grow beyond what the language computes with.

@@ -3,7 +3,7 @@
 use super::expr::any_of;
 use super::{LowerFault, Lowering, kind_of};
 use crate::ast::{ClassWord, HitWord};
-use crate::check::exceptions::precedes;
+use crate::check::exceptions::siblings;
 use crate::check::flow::{Flow, of_outcome};
 use crate::check::policy::type_of_evidence;
 use crate::hash;
@@ -512,17 +512,6 @@ impl Lowering {
             Pending::List(items) => WriteTerm::List(items.into_iter().map(|p| self.term(p)).collect()),
         }
     }
-}
-
-/// Exceptions to `parent`, those of precedence first.
-fn siblings(exceptions: &[Exception], parent: Option<usize>) -> Vec<usize> {
-    let mut waiting: Vec<usize> = (0..exceptions.len()).filter(|k| exceptions[*k].of == parent).collect();
-    let mut order = Vec::new();
-    while !waiting.is_empty() {
-        let first = waiting.iter().position(|k| waiting.iter().all(|o| !precedes(exceptions, *o, *k))).unwrap_or(0);
-        order.push(waiting.remove(first));
-    }
-    order
 }
 
 /// Guards in the order they are tried, children after their parent.
