@@ -53,6 +53,9 @@ impl Proof<'_> {
             format!("`{name}` 太复杂，在限定的步数内无法证明"),
             format!("`{name}` is too intricate to prove within the counted bound"),
         )
-        .help("把条件拆成几条规则，或改用 `表`", "split the conditions into rules of their own, or use a `table`")
+        .help(
+            "把相互比较的条件写在一起，或减少条件的个数",
+            "write conditions on the same facts next to one another, or use fewer",
+        )
     }
 }

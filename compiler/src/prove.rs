@@ -89,7 +89,6 @@ impl<'a> Prover<'a> {
     }
 
     /// Whether expressions can have these words.
-    #[expect(dead_code, reason = "table checks ask this")]
     pub(crate) fn equal(&mut self, words: &[(&TypedExpr, i64)]) -> Verdict {
         self.pinned(&[], words, &|_| None)
     }

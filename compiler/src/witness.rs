@@ -115,7 +115,9 @@ fn words(point: &Point, language: Language) -> String {
         (Language::Zh, true) => "// 以上是条件的取值，未能化为具体事实",
         (Language::En, true) => "// these are words of the conditions; they could not be made facts",
         (Language::Zh, false) => "// 以上是条件的取值，其中有的未经打开，未必有这样的事实",
-        (Language::En, false) => "// these are words of the conditions; some were not opened, so there may be no such facts",
+        (Language::En, false) => {
+            "// these are words of the conditions; some were not opened, so there may be no such facts"
+        }
     });
     out
 }

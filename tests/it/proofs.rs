@@ -78,8 +78,13 @@ fn guards_that_exclude_each_other_are_seen_to() {
         (vec!["社保 存在 且 社保.累计月数 满 24", "社保 无"], true),
         (vec!["婚姻 存在 且 婚姻.变更日 存在 且 婚姻.变更日 < 基准日 且 基准日 < 婚姻.变更日"], true),
         // A shifted date lies after the date.
-        (vec!["婚姻 存在 且 婚姻.变更日 存在 且 婚姻.变更日 > 基准日",
-              "婚姻 存在 且 婚姻.变更日 存在 且 婚姻.变更日 + 2 年 < 基准日"], true),
+        (
+            vec![
+                "婚姻 存在 且 婚姻.变更日 存在 且 婚姻.变更日 > 基准日",
+                "婚姻 存在 且 婚姻.变更日 存在 且 婚姻.变更日 + 2 年 < 基准日",
+            ],
+            true,
+        ),
     ] {
         let found = judged(&format!("{rules}{}", arms(&guards, otherwise)));
         let wanted: Vec<&str> = if guards.len() == 1 { vec!["E0506"] } else { vec![] };
@@ -118,7 +123,8 @@ fn guards_that_meet_are_seen_to_and_their_witness_replays() {
 /// once the other value is expected: both guards hold on it.
 fn replays(clauses: &str, witness: &str, what: &str) {
     let lines: Vec<&str> = clauses.lines().collect();
-    let arm = |name: &str| lines.iter().position(|l| l.trim_start().starts_with(&format!("{name} 当"))).expect("an arm");
+    let arm =
+        |name: &str| lines.iter().position(|l| l.trim_start().starts_with(&format!("{name} 当"))).expect("an arm");
     let (a, b) = (arm("甲"), arm("乙"));
     let mut turned = lines.clone();
     turned.swap(a, b);

@@ -49,11 +49,7 @@ pub(crate) fn check(
     good.then_some((outcomes, all_facts))
 }
 
-fn one(
-    clause: &ast::OutcomeClause,
-    values: &Values<'_>,
-    report: &mut Report,
-) -> Option<(Outcome, Vec<Facts>)> {
+fn one(clause: &ast::OutcomeClause, values: &Values<'_>, report: &mut Report) -> Option<(Outcome, Vec<Facts>)> {
     if clause.arms.len() > ARMS_MAX || clause.values.len() > ARMS_MAX || clause.values.is_empty() {
         report.add(Diagnostic::new(
             Code::TooLarge,

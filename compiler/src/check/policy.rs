@@ -368,11 +368,7 @@ fn head(clause: &Clause, index: usize, scope: &Scope, report: &mut Report) -> Op
     Some((name.text.clone(), DefinitionHead { index, ty: resolved, optional, tells: None }))
 }
 
-fn definition(
-    clause: &ast::DefinitionClause,
-    values: &Values<'_>,
-    report: &mut Report,
-) -> Option<Definition> {
+fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut Report) -> Option<Definition> {
     let head = values.definitions.get(&clause.name.text)?;
     let (ty, optional) = (head.ty.clone(), head.optional);
     let ty_span = clause.ty.as_ref().map(|t| t.span);

@@ -49,12 +49,7 @@ fn prove(
 }
 
 /// Where an exception applies and none that is stated to come before it, or before what it is an exception to, does.
-fn deciding(
-    proof: &mut Proof<'_>,
-    exceptions: &[Exception],
-    applying: &[NodeId],
-    k: usize,
-) -> Result<NodeId, Spent> {
+fn deciding(proof: &mut Proof<'_>, exceptions: &[Exception], applying: &[NodeId], k: usize) -> Result<NodeId, Spent> {
     let mut parts = vec![(applying[k], true)];
     let mut at = Some(k);
     while let Some(here) = at {
@@ -70,10 +65,7 @@ fn dead(e: &Exception) -> Diagnostic {
         Code::DeadException,
         e.span,
         format!("例外 `{}` 不会起作用：条件不可能成立，或在先的例外已全部覆盖", e.label),
-        format!(
-            "exception `{}` never decides: its condition cannot hold, or exceptions before it cover it",
-            e.label
-        ),
+        format!("exception `{}` never decides: its condition cannot hold, or exceptions before it cover it", e.label),
     )
     .help("改条件，或删去此例外", "change the condition or remove the exception")
 }
@@ -112,7 +104,10 @@ fn pair(
     .label(a.span, "另一个例外", "the other exception")
     .help(
         format!("说明先后：在 `{}` 后写 `先于 {}`（或反之），或使两个条件互斥", b.label, a.label),
-        format!("say which comes first: write `before {}` after `{}` (or the reverse), or make the conditions exclusive", a.label, b.label),
+        format!(
+            "say which comes first: write `before {}` after `{}` (or the reverse), or make the conditions exclusive",
+            a.label, b.label
+        ),
     );
     let traces: Vec<TraceId> = [a, b].iter().filter_map(|e| trace(proof, e)).collect();
     report.add(proof.with_witness(finding, &point, Shows::AllTrue(&traces)));

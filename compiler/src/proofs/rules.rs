@@ -36,7 +36,10 @@ pub(super) fn check(proof: &mut Proof<'_>, index: usize, report: &mut Report) {
                 format!("`{}` 对任何事实都是`{zh}`，等于没有规定", definition.name),
                 format!("`{}` is {en} whatever the facts: it says nothing", definition.name),
             )
-            .help("改条件；若确为定数，直接写 `是` 或 `否`", "change the condition, or write `true` or `false` outright"),
+            .help(
+                "改条件；若确为定数，直接写 `是` 或 `否`",
+                "change the condition, or write `true` or `false` outright",
+            ),
         );
         return;
     }

@@ -55,6 +55,9 @@ enum Node {
     Branch(VarId, Vec<(i64, NodeId)>),
 }
 
+/// An interval of a variable and where it leads.
+pub(crate) type Edge = (i64, i64, NodeId);
+
 /// The counted budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spent;
@@ -136,7 +139,7 @@ impl Store {
     }
 
     /// The variable a node tests, and for every edge its interval and where it leads.
-    pub(crate) fn branch(&self, node: NodeId) -> Option<(VarId, Vec<(i64, i64, NodeId)>)> {
+    pub(crate) fn branch(&self, node: NodeId) -> Option<(VarId, Vec<Edge>)> {
         let Node::Branch(variable, edges) = &self.nodes[node.0 as usize] else { return None };
         let mut from = self.bounds(*variable).0;
         let mut out = Vec::with_capacity(edges.len());
@@ -229,13 +232,7 @@ impl Store {
     }
 
     /// Replaces every pair of leaves that one input leads to by what `on` makes of it, which may test any variable.
-    pub(crate) fn combine(
-        &mut self,
-        a: NodeId,
-        b: NodeId,
-        memo: &mut Memo,
-        on: OnLeaves<'_>,
-    ) -> Result<NodeId, Spent> {
+    pub(crate) fn combine(&mut self, a: NodeId, b: NodeId, memo: &mut Memo, on: OnLeaves<'_>) -> Result<NodeId, Spent> {
         if let Some(known) = memo.get(&(a, b)) {
             return Ok(*known);
         }

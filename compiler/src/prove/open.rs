@@ -8,7 +8,9 @@ use super::{DEFINITION_STEPS_MAX, Pin, VARIABLES_MAX};
 use crate::ast::{Compare, Function, HitWord, Quantifier};
 use crate::check::exceptions::siblings;
 use crate::check::facts::mirror;
-use crate::typed::{Access, Arithmetic, Body, Constant, Definition, Exception, Node, Policy, Quantified, Start, TypedExpr};
+use crate::typed::{
+    Access, Arithmetic, Body, Constant, Definition, Exception, Node, Policy, Quantified, Start, TypedExpr,
+};
 use guiju_runtime::date::Date;
 use guiju_runtime::value::Type;
 use std::collections::BTreeMap;

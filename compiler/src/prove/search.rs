@@ -52,13 +52,7 @@ impl Opener<'_> {
         }
     }
 
-    fn walk(
-        &mut self,
-        node: NodeId,
-        places: &Places,
-        bounds: Bounds,
-        way: &mut Way,
-    ) -> Result<Option<Bounds>, Spent> {
+    fn walk(&mut self, node: NodeId, places: &Places, bounds: Bounds, way: &mut Way) -> Result<Option<Bounds>, Spent> {
         self.store.step()?;
         let Some((variable, mut edges)) = self.store.branch(node) else {
             return Ok((node == Store::TRUE).then_some(bounds));

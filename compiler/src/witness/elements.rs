@@ -80,7 +80,8 @@ impl Draft<'_> {
     /// An element for target `next`, and for as many others still wanted as it can.
     fn counted(&mut self, element: &Type, wanted: &mut Wanted, next: usize) -> Option<Value> {
         let mut chosen: Vec<usize> = vec![next];
-        let others: Vec<usize> = (0..wanted.targets.len()).filter(|i| *i != next && wanted.targets[*i].left > 0).collect();
+        let others: Vec<usize> =
+            (0..wanted.targets.len()).filter(|i| *i != next && wanted.targets[*i].left > 0).collect();
         for other in others.into_iter().map(Some).chain([None]) {
             let mut trial = chosen.clone();
             trial.extend(other);
