@@ -5,14 +5,16 @@ mod expression;
 mod policy;
 mod sharing;
 mod standard;
+mod table;
 mod test;
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, PeriodUnit, Quantifier};
 pub use policy::{
-    Arm, Cell, CellTest, Clause, DefinitionClause, EvidenceClause, Exception, HitWord, InputClause, Key, OutcomeClause,
-    PolicyItem, PolicyKind, ReleaseClause, Row, TableClause, WriteClause, WriteValue,
+    Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
+    ReleaseClause, WriteClause, WriteValue,
 };
 pub use sharing::{ExchangeWord, SharingClause, SharingItem};
 pub use standard::{CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, TermItem, TypeExpr, TypeKind};
+pub use table::{Cell, CellTest, HitWord, Row, TableClause};
 pub use test::{Expectation, FactExpr, TestItem};
 
 use crate::source::Span;

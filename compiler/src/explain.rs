@@ -3,7 +3,7 @@
 
 mod missing;
 
-use crate::ast::{ClassWord, Language};
+use crate::ast::{ClassWord, HitWord, Language};
 use crate::package::{CitationText, OutcomeArm, Policy, RuleInfo};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::trace::Truth;
@@ -62,6 +62,13 @@ pub enum Deciding {
     Exception(String),
     /// The row with this number, from 1.
     Row(usize),
+    /// All rows that match, of a table that collects.
+    Rows {
+        /// Their numbers, from 1.
+        matched: Vec<usize>,
+        /// Rows of which it is not known whether they match.
+        not_known: Vec<usize>,
+    },
     /// Nothing: a guard is not known.
     NotKnown,
 }
@@ -111,7 +118,11 @@ fn passed_over(policy: &Policy, arms: &[OutcomeArm], decided: Option<usize>, eva
 }
 
 fn because(policy: &Policy, rule: &RuleInfo, evaluation: &Evaluation) -> Because {
-    let (deciding, point) = if rule.table { row(rule, evaluation) } else { exception(policy, rule, evaluation) };
+    let (deciding, point) = match rule.table {
+        Some(hit) if hit.collects() => (rows(rule, evaluation), None),
+        Some(hit) => row(rule, hit, evaluation),
+        None => exception(policy, rule, evaluation),
+    };
     let citation =
         point.and_then(|p| policy.points.get(p)).and_then(|p| p.citation.clone()).or_else(|| rule.citation.clone());
     let shown = rule.value.filter(|_| rule.class == ClassWord::Public);
@@ -120,7 +131,7 @@ fn because(policy: &Policy, rule: &RuleInfo, evaluation: &Evaluation) -> Because
         Some(Truth::False) => Some(false),
         Some(Truth::NotKnown) | None => None,
     };
-    let not_applied = if rule.table {
+    let not_applied = if rule.table.is_some() {
         Vec::new()
     } else {
         rule.guards
@@ -133,10 +144,20 @@ fn because(policy: &Policy, rule: &RuleInfo, evaluation: &Evaluation) -> Because
     Because { rule: rule.name.clone(), deciding, value_shown, citation, not_applied }
 }
 
-fn row(rule: &RuleInfo, evaluation: &Evaluation) -> (Deciding, Option<usize>) {
+fn rows(rule: &RuleInfo, evaluation: &Evaluation) -> Deciding {
+    let of = |wanted: Truth| {
+        let rows = rule.guards.iter().enumerate().filter(|(_, g)| truth(evaluation, g.trace) == wanted);
+        rows.map(|(i, _)| i + 1).collect()
+    };
+    Deciding::Rows { matched: of(Truth::True), not_known: of(Truth::NotKnown) }
+}
+
+fn row(rule: &RuleInfo, hit: HitWord, evaluation: &Evaluation) -> (Deciding, Option<usize>) {
     for (i, guard) in rule.guards.iter().enumerate() {
         match truth(evaluation, guard.trace) {
             Truth::True => return (Deciding::Row(i + 1), Some(guard.trace.0 as usize)),
+            // Where any row will do, one that is not known to hold would say the same.
+            Truth::NotKnown if hit == HitWord::Any => {}
             Truth::NotKnown => return (Deciding::NotKnown, None),
             Truth::False => {}
         }
@@ -195,6 +216,7 @@ impl Explanation {
                     Deciding::Base => pick("按一般规定", "by its base rule").to_owned(),
                     Deciding::Exception(label) => format!("{} {label}", pick("按例外", "by exception")),
                     Deciding::Row(n) => format!("{} {n}", pick("按表第几行:", "by row")),
+                    Deciding::Rows { matched, not_known } => collected(matched, not_known, zh),
                     Deciding::NotKnown => pick("所需事实未知", "what it needs is not known").to_owned(),
                 };
                 let shown = match b.value_shown {
@@ -216,6 +238,23 @@ impl Explanation {
         }
         out
     }
+}
+
+/// Which rows made up what a table collected.
+fn collected(matched: &[usize], not_known: &[usize], zh: bool) -> String {
+    let numbers =
+        |rows: &[usize]| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(if zh { "、" } else { ", " });
+    let mut out = match (matched.is_empty(), zh) {
+        (true, true) => "表中没有行命中".to_owned(),
+        (true, false) => "no row matches".to_owned(),
+        (false, true) => format!("按表第几行: {}", numbers(matched)),
+        (false, false) => format!("by rows {}", numbers(matched)),
+    };
+    if !not_known.is_empty() {
+        let lead = if zh { "; 是否命中未知:" } else { "; not known whether these match:" };
+        out = format!("{out}{lead} {}", numbers(not_known));
+    }
+    out
 }
 
 fn cited(citation: Option<&CitationText>) -> String {

@@ -197,8 +197,12 @@ fn definition(c: &mut Canon, d: &typed::Definition) {
                 c.citation(e.citation.as_ref());
             }
         }
-        Body::Table { hit, columns, rows, .. } => {
+        Body::Table { hit, columns, rows, empty, .. } => {
             c.part(&format!("table {hit:?}"));
+            if let Some(empty) = empty {
+                c.part("empty");
+                c.part(&empty.canonical());
+            }
             c.number(columns.len());
             columns.iter().for_each(|x| c.part(&x.canonical()));
             c.number(rows.len());

@@ -6,6 +6,7 @@
 mod expr;
 mod policy;
 mod sharing;
+mod table;
 
 pub(crate) use policy::policy;
 pub(crate) use sharing::sharing;

@@ -2,7 +2,7 @@
 //! about them. Invariant: a `Package` exists only if every module in it passed every check, and its programs passed
 //! `ir::verify`. Must not know: syntax, the ledger, files, clocks.
 
-use crate::ast::{ClassWord, ExchangeWord, PolicyKind};
+use crate::ast::{ClassWord, ExchangeWord, HitWord, PolicyKind};
 use crate::diagnostics::Diagnostic;
 use crate::ir::{self, ListPlace, LoopVar, TraceId};
 use crate::source::{FileId, Span};
@@ -277,8 +277,8 @@ pub struct RuleInfo {
     pub value: Option<TraceId>,
     /// Guards in the order they are tried: exceptions (innermost after their parent) or rows.
     pub guards: Vec<GuardInfo>,
-    /// Whether it is a table: exactly one row decides, and the last may have no guard of its own.
-    pub table: bool,
+    /// Hit policy, of a table: one row decides, or all that match make up the result.
+    pub table: Option<HitWord>,
 }
 
 /// A guard of a rule, for explanations.

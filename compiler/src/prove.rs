@@ -20,6 +20,7 @@ mod diagram;
 mod open;
 mod order;
 mod search;
+mod table;
 mod term;
 
 pub(crate) use diagram::{NodeId, Spent};

@@ -13,7 +13,7 @@ pub use sharing::sharing;
 use crate::ast::{ClassWord, HitWord, PolicyKind};
 use crate::hash;
 use crate::package::{CitationText, KeyTerm, Policy, Sharing};
-use crate::typed::{self, Body, Key, Written, domain, show_word};
+use crate::typed::{self, Body, Key, Written, show_set};
 use guiju_runtime::value::{GroupType, Type};
 use schema::{Enums, completeness, shown_type, variants};
 use std::collections::BTreeMap;
@@ -177,8 +177,9 @@ fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, 
                 lines.push(format!("{line} 当 {guard} 则 {value}{cited}"));
             }
         }
-        Body::Table { hit, columns, rows, .. } => {
-            lines.push(format!("表 {} : {ty} 命中 {}{cited}", d.name, hit_word(*hit)));
+        Body::Table { hit, columns, rows, empty, .. } => {
+            let empty = empty.as_ref().map_or(String::new(), |e| format!(" 空则 {}", expression::text(e)));
+            lines.push(format!("表 {} : {ty} 命中 {}{empty}{cited}", d.name, hit_word(*hit)));
             lines.push(format!("  级别 {}", class_word(class)));
             for row in rows {
                 let cells: Vec<String> = columns
@@ -186,31 +187,18 @@ fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, 
                     .zip(&row.cells)
                     .map(|(column, cell)| match cell {
                         None => format!("{} 任意", expression::text(column)),
-                        Some(intervals) => format!("{} {}", expression::text(column), cell_text(&column.ty, intervals)),
+                        Some(intervals) => format!("{} {}", expression::text(column), show_set(&column.ty, intervals)),
                     })
                     .collect();
                 let cited = self::cited(row.citation.as_ref(), laws);
-                lines.push(format!("  行 {} => {}{cited}", cells.join("; "), expression::text(&row.value)));
+                let value = match hit {
+                    HitWord::Count => String::new(),
+                    _ => format!(" => {}", expression::text(&row.value)),
+                };
+                lines.push(format!("  行 {}{value}{cited}", cells.join("; ")));
             }
         }
     }
-}
-
-/// What matches a cell: every variant by name, numbers and dates as closed intervals.
-fn cell_text(ty: &Type, intervals: &[(i64, i64)]) -> String {
-    let (least, most) = domain(ty);
-    let mut parts = Vec::new();
-    for (low, high) in intervals {
-        match ty {
-            // Both are at most as many as the declared variants.
-            Type::Enum(_) | Type::Boolean => parts.extend((*low..=*high).map(|w| show_word(ty, w))),
-            _ if low == high => parts.push(show_word(ty, *low)),
-            _ if *low <= least => parts.push(format!("<= {}", show_word(ty, *high))),
-            _ if *high >= most => parts.push(format!(">= {}", show_word(ty, *low))),
-            _ => parts.push(format!("{}..{}", show_word(ty, *low), show_word(ty, *high))),
-        }
-    }
-    parts.join(", ")
 }
 
 fn outcome(lines: &mut Vec<String>, policy: &Policy, index: usize, o: &typed::Outcome, laws: &mut Laws) {
@@ -291,7 +279,12 @@ fn laws(lines: &mut Vec<String>, laws: &Laws) {
 fn hit_word(hit: HitWord) -> &'static str {
     match hit {
         HitWord::Unique => "唯一",
+        HitWord::Any => "任一",
         HitWord::Ordered => "顺序",
+        HitWord::Sum => "合计",
+        HitWord::Min => "最小",
+        HitWord::Max => "最大",
+        HitWord::Count => "计数",
     }
 }
 

@@ -169,6 +169,8 @@ pub enum Body {
         columns: Vec<TypedExpr>,
         /// Rows in order.
         rows: Vec<TableRow>,
+        /// Result where no row matches.
+        empty: Option<TypedExpr>,
         /// Whether the rows were proved to cover everything.
         complete: bool,
     },
@@ -198,7 +200,7 @@ pub struct Exception {
 pub struct TableRow {
     /// One set a column; `None` is `任意`.
     pub cells: Vec<Option<Vec<(i64, i64)>>>,
-    /// Result.
+    /// Result; 1 where the table counts.
     pub value: TypedExpr,
     /// Citation.
     pub citation: Option<CitationText>,
@@ -526,6 +528,23 @@ pub fn show_word(ty: &Type, word: i64) -> String {
             .map_or_else(|| word.to_string(), |(name, _)| name.clone()),
         _ => word.to_string(),
     }
+}
+
+/// A set of words in source syntax: every variant by name, numbers and dates as closed intervals.
+pub fn show_set(ty: &Type, intervals: &[(i64, i64)]) -> String {
+    let (least, most) = domain(ty);
+    let mut parts = Vec::new();
+    for (low, high) in intervals {
+        match ty {
+            // Both are at most as many as the declared variants.
+            Type::Enum(_) | Type::Boolean => parts.extend((*low..=*high).map(|w| show_word(ty, w))),
+            _ if low == high => parts.push(show_word(ty, *low)),
+            _ if *low <= least => parts.push(format!("<= {}", show_word(ty, *high))),
+            _ if *high >= most => parts.push(format!(">= {}", show_word(ty, *low))),
+            _ => parts.push(format!("{}..{}", show_word(ty, *low), show_word(ty, *high))),
+        }
+    }
+    parts.join(", ")
 }
 
 /// The words a type can take, as a closed interval; texts count as all non-negative words.

@@ -7,7 +7,6 @@ mod differential;
 mod evidence;
 mod law;
 mod layout;
-mod pages;
 mod policies;
 mod proofs;
 mod reference;

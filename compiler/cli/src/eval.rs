@@ -239,6 +239,7 @@ fn because_json(because: &Because) -> Json {
         Deciding::Base => json!("base"),
         Deciding::Exception(label) => json!({ "exception": label }),
         Deciding::Row(row) => json!({ "row": row }),
+        Deciding::Rows { matched, not_known } => json!({ "rows": matched, "not_known": not_known }),
         Deciding::NotKnown => Json::Null,
     };
     json!({

@@ -1,7 +1,7 @@
-//! Policies as written: inputs, evidence, definitions, tables, outcomes, releases, writes.
+//! Policies as written: inputs, evidence, definitions, outcomes, releases, writes.
 //! Invariant: as in `ast`. Must not know: sharing, tests, what names mean.
 
-use super::{Citation, Compare, Expr, Literal, Name, Path, TypeExpr};
+use super::{Citation, Expr, HitWord, Literal, Name, Path, TableClause, TypeExpr};
 use crate::source::Span;
 
 /// What kind of policy.
@@ -144,67 +144,6 @@ pub struct Exception {
     pub citation: Option<Citation>,
     /// Where.
     pub span: Span,
-}
-
-/// Hit policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HitWord {
-    /// `唯一`
-    Unique,
-    /// `顺序`: the first that holds; the order is the stated priority.
-    Ordered,
-}
-
-/// `表 x : T 命中 唯一` and rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableClause {
-    /// Its name.
-    pub name: Name,
-    /// Result type.
-    pub ty: TypeExpr,
-    /// Hit policy.
-    pub hit: HitWord,
-    /// Citation of the whole table.
-    pub citation: Option<Citation>,
-    /// Columns.
-    pub columns: Vec<Path>,
-    /// Rows.
-    pub rows: Vec<Row>,
-    /// Where.
-    pub span: Span,
-}
-
-/// A table row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// One cell a column.
-    pub cells: Vec<Cell>,
-    /// Result.
-    pub value: Expr,
-    /// Citation.
-    pub citation: Option<Citation>,
-    /// Where.
-    pub span: Span,
-}
-
-/// A cell: any, or a union of tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// Empty means `任意`.
-    pub tests: Vec<CellTest>,
-    /// Where.
-    pub span: Span,
-}
-
-/// One test of a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CellTest {
-    /// Equal to a literal or enum variant.
-    Is(Expr),
-    /// `lo..hi`, closed.
-    Range(Expr, Expr),
-    /// A comparison with a constant.
-    Compare(Compare, Expr),
 }
 
 /// `结论 x : { a, b } 命中 … { arms }`

@@ -84,9 +84,9 @@ impl Flow {
                         flow.value_into(&mut d, &e.value);
                     }
                 }
-                Body::Table { columns, rows, .. } => {
+                Body::Table { columns, rows, empty, .. } => {
                     columns.iter().for_each(|c| d.add(&flow.expr(c)));
-                    rows.iter().for_each(|r| flow.value_into(&mut d, &r.value));
+                    rows.iter().map(|r| &r.value).chain(empty).for_each(|v| flow.value_into(&mut d, v));
                 }
             }
             d.definitions.insert(i);
@@ -289,7 +289,7 @@ fn every_expression(policy: &Policy, visit: &mut dyn FnMut(&TypedExpr)) {
                     visit(&e.value);
                 }
             }
-            Body::Table { rows, .. } => rows.iter().for_each(|r| visit(&r.value)),
+            Body::Table { rows, empty, .. } => rows.iter().map(|r| &r.value).chain(empty).for_each(&mut *visit),
         }
     }
     policy.outcomes.iter().flat_map(|o| &o.arms).filter_map(|a| a.guard.as_ref()).for_each(&mut *visit);

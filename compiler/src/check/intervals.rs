@@ -30,16 +30,6 @@ impl Intervals {
         &self.0
     }
 
-    /// Whether it has no word.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Its least word.
-    pub(crate) fn least(&self) -> Option<i64> {
-        self.0.first().map(|(l, _)| *l)
-    }
-
     /// Words in both.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let (mut i, mut j) = (0, 0);
@@ -53,28 +43,6 @@ impl Intervals {
                 i += 1;
             } else {
                 j += 1;
-            }
-        }
-        Self(out)
-    }
-
-    /// Words in `self` that are not in `other`.
-    pub(crate) fn minus(&self, other: &Self) -> Self {
-        let mut out = Vec::new();
-        for &(low, high) in &self.0 {
-            let mut from = Some(low);
-            for &(l, h) in &other.0 {
-                let Some(start) = from else { break };
-                if h < start || l > high {
-                    continue;
-                }
-                if l > start {
-                    out.push((start, l - 1));
-                }
-                from = if h >= high { None } else { Some(h + 1) };
-            }
-            if let Some(start) = from {
-                out.push((start, high));
             }
         }
         Self(out)

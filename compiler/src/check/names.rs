@@ -58,8 +58,9 @@ fn clause_names(clause: &Clause) -> Option<(&str, BTreeSet<&str>)> {
         }
         Clause::Table(t) => {
             names.extend(t.columns.iter().map(|c| c.parts[0].text.as_str()));
+            t.empty.iter().for_each(|e| mentioned(e, &mut names));
             for row in &t.rows {
-                mentioned(&row.value, &mut names);
+                row.value.iter().for_each(|e| mentioned(e, &mut names));
                 for test in row.cells.iter().flat_map(|c| &c.tests) {
                     match test {
                         CellTest::Is(e) | CellTest::Compare(_, e) => mentioned(e, &mut names),

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::report::Report;
 use super::scope::unknown;
 use super::types::{Typer, Values};
-use crate::ast::{self, Clause};
+use crate::ast::{self, Clause, HitWord};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::{Arm, Outcome};
 
@@ -59,6 +59,7 @@ fn one(clause: &ast::OutcomeClause, values: &Values<'_>, report: &mut Report) ->
         ));
         return None;
     }
+    fits_hit(clause, report)?;
     for (i, v) in clause.values.iter().enumerate() {
         if clause.values[..i].iter().any(|w| w.text == v.text) {
             report.add(super::scope::duplicate(v));
@@ -104,6 +105,32 @@ fn one(clause: &ast::OutcomeClause, values: &Values<'_>, report: &mut Report) ->
         Outcome { name: clause.name.text.clone(), values: names, hit: clause.hit, arms, span: clause.name.span };
     shape(&outcome, clause, report);
     Some((outcome, facts.into_iter().map(Option::unwrap_or_default).collect()))
+}
+
+/// Refuses hit policies of tables: an outcome has one value, and one arm that gives it.
+fn fits_hit(clause: &ast::OutcomeClause, report: &mut Report) -> Option<()> {
+    if !matches!(clause.hit, HitWord::Unique | HitWord::Ordered) {
+        report.add(
+            Diagnostic::new(
+                Code::HitPolicy,
+                clause.name.span,
+                format!(
+                    "结论 `{}` 只能 `命中 唯一` 或 `命中 顺序`：结论只有一个，且须说得出是哪一支",
+                    clause.name.text
+                ),
+                format!(
+                    "outcome `{}` is hit `unique` or `ordered`: it has one value, and one arm that gives it",
+                    clause.name.text
+                ),
+            )
+            .help(
+                "先用 `表` 合计或计数，再在分支中比较",
+                "sum or count in a `table`, and compare the result in the arms",
+            ),
+        );
+        return None;
+    }
+    Some(())
 }
 
 fn shape(outcome: &Outcome, clause: &ast::OutcomeClause, report: &mut Report) {

@@ -1,26 +1,26 @@
-//! Decision tables: exact proofs of no gap, no overlap and no dead row. A row is a box (one set of words a column); gaps are
-//! what is left of the whole space after subtracting every row, overlaps are pairwise intersections.
-//! Invariant: a table it returns has `complete` set only if no point of the space is left. Work is bounded by
-//! [`BOXES_MAX`]. Must not know: how tables are lowered.
+//! Decision tables: typing of heads, columns and rows. What is proved of them is in `tables/proof.rs`, over the space of
+//! `tables/space.rs`.
+//! Invariant: a table it returns has `complete` set only if no point of the space is left, but for what `空则` answers.
+//! Must not know: how tables are lowered.
+
+mod proof;
+mod space;
 
 use super::facts::Facts;
 use super::intervals::Intervals;
 use super::policy::assign;
 use super::report::Report;
-use super::types::{Typer, Values};
+use super::scope::NUMBER_MAX;
+use super::types::{Typer, Values, make};
 use crate::ast::{self, CellTest, Compare, HitWord};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Body, Definition, TableRow, TypedExpr, domain, show_type, show_word};
+use crate::typed::{Body, Constant, Definition, Node, TableRow, TypedExpr, domain, show_type};
 use guiju_runtime::value::Type;
+use space::ROWS_MAX;
 
-/// Most boxes a proof may hold.
-const BOXES_MAX: usize = 20_000;
-/// Most rows and columns of a table.
-const ROWS_MAX: usize = 512;
+/// Most columns of a table.
 const COLUMNS_MAX: usize = 12;
-
-type Region = Vec<Intervals>;
 
 /// Checks a table.
 pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut Report) -> Option<Definition> {
@@ -35,6 +35,7 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
         ));
         return None;
     }
+    fits_hit(clause, &ty, report)?;
     let mut columns = Vec::new();
     for path in &clause.columns {
         columns.push(column(path, values, report)?);
@@ -42,7 +43,7 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
     let mut rows = Vec::new();
     let mut good = true;
     for row in &clause.rows {
-        match one_row(row, &columns, &ty, clause.ty.span, values, report) {
+        match one_row(row, &columns, clause, &ty, values, report) {
             Some(r) => rows.push(r),
             None => good = false,
         }
@@ -50,15 +51,51 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
     if !good {
         return None;
     }
-    prove(clause, &columns, &rows, report)?;
+    let empty = match &clause.empty {
+        Some(empty) => Some(result(empty, &ty, clause.ty.span, values, report)?),
+        None => None,
+    };
+    proof::Proof { clause, columns: &columns, rows: &rows, empty: empty.as_ref(), ty: &ty }.run(report)?;
     Some(Definition {
         name: clause.name.text.clone(),
         ty,
         optional: false,
-        body: Body::Table { hit: clause.hit, columns, rows, complete: true },
+        body: Body::Table { hit: clause.hit, columns, rows, empty, complete: true },
         citation: values.scope.cite(clause.citation.as_ref(), report),
         span: clause.name.span,
     })
+}
+
+/// Whether results of the type can be collected as the table says.
+fn fits_hit(clause: &ast::TableClause, ty: &Type, report: &mut Report) -> Option<()> {
+    let number = matches!(ty, Type::Integer { .. } | Type::Money { .. });
+    let fault = match clause.hit {
+        HitWord::Sum if !number => Some(("只有数才能合计", "only numbers can be summed")),
+        HitWord::Min | HitWord::Max if !number && !matches!(ty, Type::Date | Type::Month) => {
+            Some(("只有有大小的值才能取最小、最大", "only what has an order has a least and a greatest"))
+        }
+        HitWord::Count if !matches!(ty, Type::Integer { .. }) => Some(("计数的结果是整数", "a count is an integer")),
+        _ => None,
+    };
+    if let Some((zh, en)) = fault {
+        report.add(
+            Diagnostic::new(Code::HitPolicy, clause.ty.span, zh, en)
+                .help("改结果的类型，或改命中方式", "change the result's type or the hit policy"),
+        );
+        return None;
+    }
+    if let Some(empty) = &clause.empty
+        && !matches!(clause.hit, HitWord::Sum | HitWord::Min | HitWord::Max)
+    {
+        let (zh, en) = if clause.hit == HitWord::Count {
+            ("没有行命中时计数就是 0，不写 `空则`", "the count of no rows is 0: `empty` has nothing to say")
+        } else {
+            ("`空则` 只用于 `合计`、`最小`、`最大`", "`empty` goes with `sum`, `min` and `max` only")
+        };
+        report.add(Diagnostic::new(Code::HitPolicy, empty.span, zh, en).help("删去 `空则`", "remove `empty`"));
+        return None;
+    }
+    Some(())
 }
 
 fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<TypedExpr> {
@@ -104,8 +141,8 @@ fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<
 fn one_row(
     row: &ast::Row,
     columns: &[TypedExpr],
+    clause: &ast::TableClause,
     ty: &Type,
-    ty_span: Span,
     values: &Values<'_>,
     report: &mut Report,
 ) -> Option<TableRow> {
@@ -132,12 +169,28 @@ fn one_row(
         let set = Intervals::of(parts).and(&Intervals::between(low, high));
         cells.push(Some(set.parts().to_vec()));
     }
-    let mut typer = Typer::new(values, report, Facts::default());
-    let value = typer.infer(&row.value, Some(ty))?;
-    if !assign(&mut typer, &value, ty, false, Some(ty_span)) {
-        return None;
-    }
+    let value = match &row.value {
+        Some(value) if clause.hit == HitWord::Sum => result(value, &addend(ty), clause.ty.span, values, report)?,
+        Some(value) => result(value, ty, clause.ty.span, values, report)?,
+        None => make(Node::Constant(Constant::Word(1)), Type::Integer { low: 1, high: 1, unit: None }, row.span),
+    };
     Some(TableRow { cells, value, citation: values.scope.cite(row.citation.as_ref(), report), span: row.span })
+}
+
+/// A result that fits the table's type.
+fn result(expr: &ast::Expr, ty: &Type, ty_span: Span, values: &Values<'_>, report: &mut Report) -> Option<TypedExpr> {
+    let mut typer = Typer::new(values, report, Facts::default());
+    let value = typer.infer(expr, Some(ty))?;
+    assign(&mut typer, &value, ty, false, Some(ty_span)).then_some(value)
+}
+
+/// What may be added up to the type: of its kind and unit, of any size. The sum is judged, not its parts.
+fn addend(ty: &Type) -> Type {
+    match ty {
+        Type::Integer { unit, .. } => Type::Integer { low: -NUMBER_MAX, high: NUMBER_MAX, unit: unit.clone() },
+        Type::Money { .. } => Type::Money { low: -NUMBER_MAX, high: NUMBER_MAX },
+        other => other.clone(),
+    }
 }
 
 /// The words that a test lets through.
@@ -187,171 +240,4 @@ fn test_words(
             }
         }
     })
-}
-
-fn region(row: &TableRow, space: &Region) -> Region {
-    row.cells
-        .iter()
-        .zip(space)
-        .map(|(c, all)| c.as_ref().map_or_else(|| all.clone(), |p| Intervals::of(p.clone())))
-        .collect()
-}
-
-fn meet(a: &Region, b: &Region) -> Option<Region> {
-    let both: Region = a.iter().zip(b).map(|(x, y)| x.and(y)).collect();
-    both.iter().all(|s| !s.is_empty()).then_some(both)
-}
-
-/// `a` without `b`, as disjoint boxes.
-fn subtract(a: &Region, b: &Region) -> Vec<Region> {
-    if meet(a, b).is_none() {
-        return vec![a.clone()];
-    }
-    let mut out = Vec::new();
-    let mut prefix: Region = Vec::new();
-    for i in 0..a.len() {
-        let rest = a[i].minus(&b[i]);
-        if !rest.is_empty() {
-            let mut piece = prefix.clone();
-            piece.push(rest);
-            piece.extend(a[i + 1..].iter().cloned());
-            out.push(piece);
-        }
-        prefix.push(a[i].and(&b[i]));
-    }
-    out
-}
-
-/// What is left of `start` without `rows`; `None` past the bound.
-fn remaining(start: Region, rows: &[Region]) -> Option<Vec<Region>> {
-    let mut left = vec![start];
-    let mut work = 0;
-    for row in rows {
-        let mut next = Vec::new();
-        for region in &left {
-            work += 1;
-            next.extend(subtract(region, row));
-            if next.len() > BOXES_MAX || work > 20 * BOXES_MAX {
-                return None;
-            }
-        }
-        left = next;
-        if left.is_empty() {
-            break;
-        }
-    }
-    Some(left)
-}
-
-fn prove(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[TableRow], report: &mut Report) -> Option<()> {
-    let space: Region = columns
-        .iter()
-        .map(|c| {
-            let (low, high) = domain(&c.ty);
-            Intervals::between(low, high)
-        })
-        .collect();
-    let regions: Vec<Region> = rows.iter().map(|r| region(r, &space)).collect();
-    if clause.hit == HitWord::Unique {
-        overlaps(clause, columns, rows, &regions, report);
-    }
-    dead_rows(clause, rows, &regions, report);
-    let Some(left) = remaining(space, &regions) else {
-        report.add(
-            Diagnostic::new(
-                Code::ProofTooLarge,
-                clause.name.span,
-                "表太复杂，在限定的步数内无法证明完整",
-                "the table is too intricate to prove complete within the counted bound",
-            )
-            .help("拆成几张小表", "split it into smaller tables"),
-        );
-        return None;
-    };
-    if let Some(gap) = left.first() {
-        let witness = point(columns, gap);
-        report.add(
-            Diagnostic::new(
-                Code::TableGap,
-                clause.name.span,
-                format!("表 `{}` 没有覆盖 {witness}", clause.name.text),
-                format!("table `{}` does not cover {witness}", clause.name.text),
-            )
-            .help("补一行，或把某一格改为 `任意`", "add a row, or make a cell `any`")
-            .witness(format!("| {} | => |", cells(columns, gap))),
-        );
-        return None;
-    }
-    Some(())
-}
-
-fn overlaps(
-    clause: &ast::TableClause,
-    columns: &[TypedExpr],
-    rows: &[TableRow],
-    regions: &[Region],
-    report: &mut Report,
-) {
-    for j in 1..rows.len() {
-        for i in 0..j {
-            let Some(both) = meet(&regions[i], &regions[j]) else { continue };
-            let witness = point(columns, &both);
-            report.add(
-                Diagnostic::new(
-                    Code::TableOverlap,
-                    rows[j].span,
-                    format!("表 `{}` 的第 {} 行与第 {} 行都覆盖 {witness}", clause.name.text, i + 1, j + 1),
-                    format!("rows {} and {} of table `{}` both cover {witness}", i + 1, j + 1, clause.name.text),
-                )
-                .label(rows[i].span, "先有的一行", "the earlier row")
-                .help(
-                    "缩小其中一行，或写 `命中 顺序` 以行序为先后",
-                    "narrow one of them, or write `hit ordered` to let the order decide",
-                )
-                .witness(format!("| {} | => |", cells(columns, &both))),
-            );
-            // One witness a row is enough to act on.
-            break;
-        }
-    }
-}
-
-fn dead_rows(clause: &ast::TableClause, rows: &[TableRow], regions: &[Region], report: &mut Report) {
-    for (i, region) in regions.iter().enumerate() {
-        let empty = region.iter().any(Intervals::is_empty);
-        let dead = empty
-            || (clause.hit == HitWord::Ordered
-                && remaining(region.clone(), &regions[..i]).is_some_and(|l| l.is_empty()));
-        if dead {
-            let why = if empty {
-                ("其取值不在列的范围内", "its cells lie outside the columns' ranges")
-            } else {
-                ("前面的行已全部覆盖", "earlier rows cover it wholly")
-            };
-            report.add(
-                Diagnostic::new(
-                    Code::DeadRow,
-                    rows[i].span,
-                    format!("表 `{}` 的第 {} 行永远不会命中：{}", clause.name.text, i + 1, why.0),
-                    format!("row {} of table `{}` never decides: {}", i + 1, clause.name.text, why.1),
-                )
-                .help("删去此行，或改动各行的次序", "remove it, or change the order of rows"),
-            );
-        }
-    }
-}
-
-fn point(columns: &[TypedExpr], region: &Region) -> String {
-    let shown: Vec<String> = columns
-        .iter()
-        .zip(region)
-        .map(|(c, s)| format!("{} = {}", c.canonical(), s.least().map_or_else(String::new, |w| show_word(&c.ty, w))))
-        .collect();
-    format!("`{}`", shown.join(", "))
-}
-
-fn cells(columns: &[TypedExpr], region: &Region) -> String {
-    let shown: Vec<String> =
-        columns.iter().zip(region).map(|(c, s)| s.least().map_or_else(String::new, |w| show_word(&c.ty, w))).collect();
-    shown.join(" | ")
 }

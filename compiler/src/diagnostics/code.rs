@@ -20,16 +20,6 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
-
-            /// The text of its page; `pages` owns the form.
-            pub(super) const fn page_source(self) -> &'static str {
-                match self { $(Self::$name => include_str!(concat!("pages/", $text, ".md")),)* }
-            }
-
-            /// The code shown as `text`, in upper or lower case.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text))
-            }
         }
     };
 }
@@ -115,6 +105,10 @@ codes! {
     BadColumn = "E0404",
     /// A proof that would take more cases than allowed.
     ProofTooLarge = "E0405",
+    /// A hit policy that does not fit its results, or `空则` where it says nothing.
+    HitPolicy = "E0406",
+    /// Rows of a table hit by any of them that overlap with different results.
+    ResultsDiffer = "E0407",
     /// Two exceptions that may both apply, with neither before the other.
     ExceptionConflict = "E0501",
     /// An exception that never applies.

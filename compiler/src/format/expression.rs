@@ -197,13 +197,18 @@ impl Quantified<'_> {
             text = format!("{text} {} {condition}", writer.word(lead));
         }
         if let Some(empty) = self.empty {
-            let simple = matches!(empty.kind, ExprKind::Literal(_) | ExprKind::Path(_));
-            let shown = expr(writer, empty);
-            let shown = if simple { shown } else { format!("({shown})") };
-            text = format!("{text} {} {shown}", writer.word(Rule::k_empty));
+            text = format!("{text} {}", if_empty(writer, empty));
         }
         text
     }
+}
+
+/// `空则 d`
+pub(super) fn if_empty(writer: &Writer, empty: &Expr) -> String {
+    let simple = matches!(empty.kind, ExprKind::Literal(_) | ExprKind::Path(_));
+    let shown = expr(writer, empty);
+    let shown = if simple { shown } else { format!("({shown})") };
+    format!("{} {shown}", writer.word(Rule::k_empty))
 }
 
 /// The operator's word or sign, whichever the author wrote before `right`.

@@ -192,7 +192,12 @@ fn exception(writer: &Writer, exception: &Exception) -> String {
 fn hit(writer: &Writer, hit: HitWord) -> String {
     let word = match hit {
         HitWord::Unique => Rule::k_unique,
+        HitWord::Any => Rule::k_any_row,
         HitWord::Ordered => Rule::k_ordered,
+        HitWord::Sum => Rule::k_sum,
+        HitWord::Min => Rule::k_smallest,
+        HitWord::Max => Rule::k_largest,
+        HitWord::Count => Rule::k_count,
     };
     format!("{} {}", writer.word(Rule::k_hit), writer.word(word))
 }
@@ -210,6 +215,9 @@ fn table(writer: &mut Writer, clause: &TableClause) {
         type_expr(writer, &clause.ty),
         hit(writer, clause.hit)
     );
+    if let Some(empty) = &clause.empty {
+        line = format!("{line} {}", expression::if_empty(writer, empty));
+    }
     if let Some(cited) = &clause.citation {
         line = format!("{line} {}", citation(cited));
     }
@@ -219,14 +227,16 @@ fn table(writer: &mut Writer, clause: &TableClause) {
     let cited = clause.rows.iter().any(|row| row.citation.is_some());
     let mut lines: Vec<Vec<String>> = Vec::with_capacity(clause.rows.len() + 1);
     let mut header: Vec<String> = clause.columns.iter().map(|path| expression::path(writer, path)).collect();
-    header.push("=>".to_owned());
+    if clause.hit != HitWord::Count {
+        header.push("=>".to_owned());
+    }
     if cited {
         header.push(writer.word(Rule::k_articles).to_owned());
     }
     lines.push(header);
     for row in &clause.rows {
         let mut cells: Vec<String> = row.cells.iter().map(|cell| self::cell(writer, cell)).collect();
-        cells.push(expression::expr(writer, &row.value));
+        cells.extend(row.value.as_ref().map(|value| expression::expr(writer, value)));
         if cited {
             let shown = row.citation.as_ref().map(citation).unwrap_or_default();
             cells.push(shown.trim_start_matches('@').to_owned());

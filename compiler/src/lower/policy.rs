@@ -1,8 +1,8 @@
-//! Lowering of a whole policy: keys, definitions, tables, outcomes, writes. Must not know: diagnostics.
+//! Lowering of a whole policy: keys, definitions, outcomes, writes. Must not know: diagnostics.
 
-use super::expr::any_of;
+use super::table::Table;
 use super::{LowerFault, Lowering, kind_of};
-use crate::ast::{ClassWord, HitWord};
+use crate::ast::ClassWord;
 use crate::check::exceptions::siblings;
 use crate::check::flow::{Flow, of_outcome};
 use crate::check::policy::type_of_evidence;
@@ -12,7 +12,7 @@ use crate::package::{
     self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write,
     WriteTerm,
 };
-use crate::typed::{self, Body, Definition, Exception, Key, TableRow, TypedExpr, Written, domain};
+use crate::typed::{self, Body, Definition, Exception, Key, Written};
 use guiju_runtime::frame::Layout;
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,7 +202,10 @@ impl Lowering {
             class,
             value: None,
             guards: Vec::new(),
-            table: matches!(d.body, Body::Table { .. }),
+            table: match &d.body {
+                Body::Table { hit, .. } => Some(*hit),
+                Body::Value { .. } => None,
+            },
         };
         let last = match &d.body {
             Body::Value { base, exceptions } => {
@@ -222,8 +225,12 @@ impl Lowering {
                 order_guards(exceptions, None, None, &guards, &mut info.guards);
                 self.chain(d, exceptions, None, &guards, base_step)?
             }
-            Body::Table { columns, rows, hit, complete } => {
-                self.table(d, columns, rows, *hit, *complete, flow, &mut info)?
+            Body::Table { columns, rows, hit, empty, complete } => {
+                if !complete {
+                    return Err(LowerFault::Internal("a table not proved complete".into()));
+                }
+                let table = Table { d, columns, rows, hit: *hit, empty: empty.as_ref() };
+                self.table(&table, flow, &mut info)?
             }
         };
         if d.ty == Type::Boolean {
@@ -269,93 +276,6 @@ impl Lowering {
             result = self.step(d.name.clone(), kind, select, None);
         }
         Ok(result)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one table")]
-    fn table(
-        &mut self,
-        d: &Definition,
-        columns: &[TypedExpr],
-        rows: &[TableRow],
-        hit: HitWord,
-        complete: bool,
-        flow: &Flow,
-        info: &mut RuleInfo,
-    ) -> Result<StepId, LowerFault> {
-        let mut column_steps = Vec::new();
-        let mut class = ClassWord::Public;
-        for c in columns {
-            class = class.max(flow.expr(c).class());
-            let expr = self.expr(c)?;
-            column_steps.push(self.step(format!("{}·{}", d.name, c.canonical()), kind_of(&c.ty), expr, None));
-        }
-        let mut guards = Vec::new();
-        for (i, row) in rows.iter().enumerate() {
-            let mut guard: Option<Expr> = None;
-            for ((cell, c), step) in row.cells.iter().zip(columns).zip(&column_steps) {
-                let Some(parts) = cell else { continue };
-                let test = self.cell(parts, &c.ty, *step)?;
-                guard = Some(match guard {
-                    None => test,
-                    Some(g) => Expr::And(Box::new(g), Box::new(test)),
-                });
-            }
-            let citation = row.citation.clone().or_else(|| d.citation.clone());
-            let point = self.point(PointKind::Row, &d.name, (i + 1).to_string(), citation, class, row.span);
-            info.guards.push(GuardInfo { trace: point, parent: None });
-            let guard = guard.unwrap_or(Expr::Const(Kind::Boolean, 1));
-            guards.push(self.step(format!("{}·{}", d.name, i + 1), Kind::Boolean, guard, Some(point)));
-        }
-        let kind = kind_of(&d.ty);
-        if !complete || rows.is_empty() {
-            return Err(LowerFault::Internal(format!("a table not proved complete ({hit:?})")));
-        }
-        let mut result = None;
-        for (row, guard) in rows.iter().zip(&guards).rev() {
-            let value = self.expr(&row.value)?;
-            let value = self.step(format!("{} 值", d.name), kind, value, None);
-            result = Some(match result {
-                // The rows cover everything: when no other holds, the last does.
-                None => value,
-                Some(rest) => {
-                    let guard = Box::new(Expr::Step(Kind::Boolean, *guard));
-                    let select =
-                        Expr::Select(kind, guard, Box::new(Expr::Step(kind, value)), Box::new(Expr::Step(kind, rest)));
-                    self.step(d.name.clone(), kind, select, None)
-                }
-            });
-        }
-        result.ok_or_else(|| LowerFault::Internal("a table without rows".into()))
-    }
-
-    /// Whether a column's word lies in a cell's set.
-    fn cell(&mut self, parts: &[(i64, i64)], ty: &Type, step: StepId) -> Result<Expr, LowerFault> {
-        let kind = kind_of(ty);
-        let value = || Box::new(Expr::Step(kind, step));
-        let constant = |w| Box::new(Expr::Const(kind, w));
-        let (least, greatest) = domain(ty);
-        let mut tests = Vec::new();
-        for &(low, high) in parts {
-            if matches!(kind, Kind::Enum | Kind::Boolean) {
-                for word in low..=high {
-                    self.count()?;
-                    tests.push(Expr::Binary(Binary::Equal, value(), constant(word)));
-                }
-                continue;
-            }
-            self.count()?;
-            tests.push(match (low == least, high == greatest) {
-                _ if low == high => Expr::Binary(Binary::Equal, value(), constant(low)),
-                (true, true) => Expr::Binary(Binary::Equal, value(), value()),
-                (true, false) => Expr::Binary(Binary::AtMost, value(), constant(high)),
-                (false, true) => Expr::Binary(Binary::AtMost, constant(low), value()),
-                (false, false) => Expr::And(
-                    Box::new(Expr::Binary(Binary::AtMost, constant(low), value())),
-                    Box::new(Expr::Binary(Binary::AtMost, value(), constant(high))),
-                ),
-            });
-        }
-        Ok(any_of(tests))
     }
 
     /// An outcome: the index of the arm that decides, then its value.

@@ -322,9 +322,7 @@ fn quantified(builder: &Builder, rule: Rule, mut children: Children, span: Span)
     };
     let empty = match children.maybe(Rule::if_empty) {
         Some(node) => {
-            let mut parts = Children::of(builder, node);
-            parts.take(Rule::k_empty)?;
-            let built = primary(builder, parts.any()?)?;
+            let built = empty(builder, node)?;
             depth = depth.max(built.depth);
             Some(Box::new(finish(built)?))
         }
@@ -332,4 +330,16 @@ fn quantified(builder: &Builder, rule: Rule, mut children: Children, span: Span)
     };
     let kind = ExprKind::Quantified { quantifier, value, variable, list, condition, empty };
     grow(kind, span, depth, Strength::Primary)
+}
+
+/// `空则 d`
+fn empty(builder: &Builder, node: Node) -> Built<Term> {
+    let mut parts = Children::of(builder, node);
+    parts.take(Rule::k_empty)?;
+    primary(builder, parts.any()?)
+}
+
+/// The value of an `if_empty` node.
+pub(super) fn if_empty(builder: &Builder, node: Node) -> Built<Expr> {
+    finish(empty(builder, node)?)
 }

@@ -61,6 +61,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_table, "表", "table"),
     (Rule::k_hit, "命中", "hit"),
     (Rule::k_unique, "唯一", "unique"),
+    (Rule::k_any_row, "任一", "any"),
     (Rule::k_ordered, "顺序", "ordered"),
     (Rule::k_articles, "条款", "citation"),
     (Rule::k_any, "任意", "any"),

@@ -132,17 +132,23 @@ fn hit(children: &mut Children) -> HitWord {
     if !children.has(Rule::k_hit) {
         return HitWord::Unique;
     }
-    if children.has(Rule::k_ordered) {
-        return HitWord::Ordered;
-    }
-    children.has(Rule::k_unique);
-    HitWord::Unique
+    let words = [
+        (Rule::k_unique, HitWord::Unique),
+        (Rule::k_any_row, HitWord::Any),
+        (Rule::k_ordered, HitWord::Ordered),
+        (Rule::k_sum, HitWord::Sum),
+        (Rule::k_smallest, HitWord::Min),
+        (Rule::k_largest, HitWord::Max),
+        (Rule::k_count, HitWord::Count),
+    ];
+    words.into_iter().find(|(rule, _)| children.has(*rule)).map_or(HitWord::Unique, |(_, hit)| hit)
 }
 
 fn table(builder: &Builder, mut children: Children, span: Span) -> Built<TableClause> {
     let name = builder.name(&children.take(Rule::name)?);
     let ty = type_expr(builder, children.take(Rule::type_expr)?)?;
     let hit = hit(&mut children);
+    let empty = children.maybe(Rule::if_empty).map(|node| expression::if_empty(builder, node)).transpose()?;
     let citation = citation(builder, &mut children)?;
     let header = children.take(Rule::header)?;
     let header_span = builder.span(&header);
@@ -153,37 +159,51 @@ fn table(builder: &Builder, mut children: Children, span: Span) -> Built<TableCl
         match inner.as_rule() {
             Rule::path if !arrow => columns.push(builder.path(inner)),
             Rule::arrow if !arrow => arrow = true,
-            Rule::k_articles if arrow && !articles => articles = true,
+            Rule::k_articles if (arrow || hit == HitWord::Count) && !articles => articles = true,
             _ => misplaced = true,
         }
     }
-    if !arrow || misplaced || columns.is_empty() {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::RowShape,
-                header_span,
-                "表头应为各列的名称, 然后 `=>`, 最后可有 `条款`",
-                "a table's header is the columns' names, then `=>`, then perhaps `citation`",
-            )
-            .help("如 `| 户籍 | 婚姻 | => | 条款 |`", "as in `| age | income | => | citation |`"),
-        ));
+    if arrow == (hit == HitWord::Count) || misplaced || columns.is_empty() {
+        return Err(bad_header(hit, header_span));
     }
-    let shape = Shape { columns: columns.len(), articles, header: header_span };
+    let shape = Shape { columns: columns.len(), result: arrow, articles, header: header_span };
     let rows = children.run(Rule::row).into_iter().map(|node| row(builder, node, &shape));
-    Ok(TableClause { name, ty, hit, citation, columns, rows: rows.collect::<Built<_>>()?, span })
+    Ok(TableClause { name, ty, hit, empty, citation, columns, rows: rows.collect::<Built<_>>()?, span })
+}
+
+fn bad_header(hit: HitWord, span: Span) -> Box<Diagnostic> {
+    let finding = if hit == HitWord::Count {
+        Diagnostic::new(
+            Code::RowShape,
+            span,
+            "计数的表没有结果格: 表头应为各列的名称, 最后可有 `条款`",
+            "a table that counts has no results: its header is the columns' names, then perhaps `citation`",
+        )
+        .help("如 `| 户籍 | 婚姻 | 条款 |`", "as in `| age | income | citation |`")
+    } else {
+        Diagnostic::new(
+            Code::RowShape,
+            span,
+            "表头应为各列的名称, 然后 `=>`, 最后可有 `条款`",
+            "a table's header is the columns' names, then `=>`, then perhaps `citation`",
+        )
+        .help("如 `| 户籍 | 婚姻 | => | 条款 |`", "as in `| age | income | => | citation |`")
+    };
+    Box::new(finding)
 }
 
 /// What every row must look like.
 struct Shape {
     columns: usize,
+    result: bool,
     articles: bool,
     header: Span,
 }
 
 fn row(builder: &Builder, node: Node, shape: &Shape) -> Built<Row> {
     let span = builder.span(&node);
-    let mut row_cells = Children::of(builder, node).run(Rule::row_cell).into_iter();
-    let wanted = shape.columns + 1;
+    let mut row_cells = Children::of(builder, node).run(Rule::row_cell).into_iter().peekable();
+    let wanted = shape.columns + usize::from(shape.result);
     let most = wanted + usize::from(shape.articles);
     let found = row_cells.len();
     if found < wanted || found > most {
@@ -201,9 +221,9 @@ fn row(builder: &Builder, node: Node, shape: &Shape) -> Built<Row> {
     for node in row_cells.by_ref().take(shape.columns) {
         cells.push(test_cell(builder, node)?);
     }
-    let value = match row_cells.next() {
-        Some(node) => result_cell(builder, node)?,
-        None => return Err(builder.impossible(span)),
+    let value = match row_cells.next_if(|_| shape.result) {
+        Some(node) => Some(result_cell(builder, node)?),
+        None => None,
     };
     let citation = match row_cells.next() {
         Some(node) => citation_cell(builder, node)?,

@@ -5,7 +5,7 @@
 use super::diagram::{Leaf, Memo, NodeId, Spent, Store, TermId, VarId};
 use super::term::{Source, Term, Terms, reach};
 use super::{DEFINITION_STEPS_MAX, Pin, VARIABLES_MAX};
-use crate::ast::{Compare, Function, HitWord, Quantifier};
+use crate::ast::{Compare, Function, Quantifier};
 use crate::check::exceptions::siblings;
 use crate::check::facts::mirror;
 use crate::typed::{
@@ -15,11 +15,11 @@ use guiju_runtime::date::Date;
 use guiju_runtime::value::Type;
 use std::collections::BTreeMap;
 
-type Built = Result<NodeId, Spent>;
+pub(super) type Built = Result<NodeId, Spent>;
 
 /// What two leaves are combined by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pairing {
+pub(super) enum Pairing {
     Equal,
     Less,
     AtMost,
@@ -174,44 +174,10 @@ impl<'a> Opener<'a> {
                 let base = self.value(base)?;
                 self.chain(exceptions, None, base, &mut |o, e| o.value(e))
             }
-            Body::Table { hit: HitWord::Unique | HitWord::Ordered, columns, rows, .. } => {
-                let mut tested = Vec::new();
-                for c in columns {
-                    tested.push(self.value(c)?);
-                }
-                let mut result = None;
-                for row in rows.iter().rev() {
-                    let value = self.value(&row.value)?;
-                    result = Some(match result {
-                        // The rows cover everything: when no other holds, the last does.
-                        None => value,
-                        Some(rest) => {
-                            let guard = self.row(&tested, &row.cells)?;
-                            self.store.choose(guard, value, rest)?
-                        }
-                    });
-                }
-                result.ok_or(Spent)
+            Body::Table { hit, columns, rows, empty, .. } => {
+                self.table(*hit, columns, rows, empty.as_ref(), &definition.ty)
             }
         }
-    }
-
-    /// Where all cells of a row let their column's value through.
-    pub(super) fn row(&mut self, columns: &[NodeId], cells: &[Option<Vec<(i64, i64)>>]) -> Built {
-        let mut guard = Store::TRUE;
-        for (column, cell) in columns.iter().zip(cells) {
-            let Some(parts) = cell else { continue };
-            let mut any = Store::FALSE;
-            for &(low, high) in parts {
-                let (least, most) = (self.store.leaf(Leaf::word(low)), self.store.leaf(Leaf::word(high)));
-                let above = self.pair(Pairing::AtMost, least, *column)?;
-                let below = self.pair(Pairing::AtMost, *column, most)?;
-                let both = self.store.and(above, below)?;
-                any = self.store.or(any, both)?;
-            }
-            guard = self.store.and(guard, any)?;
-        }
-        Ok(guard)
     }
 
     /// A definition as a term of its own.
@@ -244,7 +210,7 @@ impl<'a> Opener<'a> {
         Ok(result)
     }
 
-    fn value(&mut self, e: &TypedExpr) -> Built {
+    pub(super) fn value(&mut self, e: &TypedExpr) -> Built {
         self.store.step()?;
         Ok(match &e.node {
             Node::Constant(Constant::Word(w)) => self.store.leaf(Leaf::word(*w)),
@@ -322,7 +288,7 @@ impl<'a> Opener<'a> {
         }
     }
 
-    fn pair(&mut self, pairing: Pairing, a: NodeId, b: NodeId) -> Built {
+    pub(super) fn pair(&mut self, pairing: Pairing, a: NodeId, b: NodeId) -> Built {
         let mut memo = self.memos.remove(&pairing).unwrap_or_default();
         // The store is lent to the walk, so the rest of the opener is split off it.
         let mut store = std::mem::replace(&mut self.store, Store::new());

@@ -1,0 +1,91 @@
+//! Decision tables as diagrams, hit policy by hit policy. Invariant: says of known values what the lowered table says.
+//! Must not know: how tables are proved complete.
+
+use super::diagram::{Leaf, NodeId, Store};
+use super::open::{Built, Opener, Pairing};
+use crate::ast::HitWord;
+use crate::typed::{TableRow, TypedExpr, domain};
+use guiju_runtime::value::Type;
+
+impl Opener<'_> {
+    /// The result of a table whose rows (or whose `empty`) cover everything.
+    pub(super) fn table(
+        &mut self,
+        hit: HitWord,
+        columns: &[TypedExpr],
+        rows: &[TableRow],
+        empty: Option<&TypedExpr>,
+        ty: &Type,
+    ) -> Built {
+        let mut tested = Vec::new();
+        for c in columns {
+            tested.push(self.value(c)?);
+        }
+        let mut result = None;
+        // From the last row, so that the first that holds has the last word.
+        for row in rows.iter().rev() {
+            let value = self.value(&row.value)?;
+            let guard = self.row(&tested, &row.cells)?;
+            let rest = match result {
+                Some(rest) => rest,
+                // The rows cover everything: when no other holds, the last does.
+                None if !hit.collects() => value,
+                None => self.store.leaf(Leaf::word(none_of(hit, ty))),
+            };
+            result = Some(match hit {
+                HitWord::Unique | HitWord::Any | HitWord::Ordered => self.store.choose(guard, value, rest)?,
+                HitWord::Sum | HitWord::Count => {
+                    let nothing = self.store.leaf(Leaf::word(0));
+                    let part = self.store.choose(guard, value, nothing)?;
+                    self.pair(Pairing::Add, rest, part)?
+                }
+                HitWord::Min | HitWord::Max => {
+                    let (less, more) = if hit == HitWord::Max { (rest, value) } else { (value, rest) };
+                    let better = self.pair(Pairing::Less, less, more)?;
+                    let takes = self.store.and(guard, better)?;
+                    self.store.choose(takes, value, rest)?
+                }
+            });
+        }
+        let collected = match result {
+            Some(result) => result,
+            None => self.store.leaf(Leaf::word(none_of(hit, ty))),
+        };
+        let Some(empty) = empty else { return Ok(collected) };
+        let mut any = Store::FALSE;
+        for row in rows {
+            let guard = self.row(&tested, &row.cells)?;
+            any = self.store.or(any, guard)?;
+        }
+        let empty = self.value(empty)?;
+        self.store.choose(any, collected, empty)
+    }
+
+    /// Where all cells of a row let their column's value through.
+    pub(super) fn row(&mut self, columns: &[NodeId], cells: &[Option<Vec<(i64, i64)>>]) -> Built {
+        let mut guard = Store::TRUE;
+        for (column, cell) in columns.iter().zip(cells) {
+            let Some(parts) = cell else { continue };
+            let mut any = Store::FALSE;
+            for &(low, high) in parts {
+                let (least, most) = (self.store.leaf(Leaf::word(low)), self.store.leaf(Leaf::word(high)));
+                let above = self.pair(Pairing::AtMost, least, *column)?;
+                let below = self.pair(Pairing::AtMost, *column, most)?;
+                let both = self.store.and(above, below)?;
+                any = self.store.or(any, both)?;
+            }
+            guard = self.store.and(guard, any)?;
+        }
+        Ok(guard)
+    }
+}
+
+/// What is collected before any row: nothing, or the worst that the type has.
+fn none_of(hit: HitWord, ty: &Type) -> i64 {
+    let (low, high) = domain(ty);
+    match hit {
+        HitWord::Max => low,
+        HitWord::Min => high,
+        _ => 0,
+    }
+}
