@@ -3,6 +3,7 @@
 //! Must not know: grammar, types, where text came from.
 
 mod code;
+pub mod pages;
 pub mod render;
 
 pub use code::Code;

@@ -3,6 +3,7 @@
 //! Must not know: how the compiler finds out.
 
 use crate::cli::guiju;
+use crate::pages::{base, example};
 use guiju_compiler::package::compile;
 use guiju_compiler::source::SourceFile;
 use guiju_runtime::canonical::{self, CanonicalFault};
@@ -12,11 +13,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-fn suite(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/check").join(name);
-    std::fs::read_to_string(path).expect("a fixture can be read")
-}
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -66,8 +62,8 @@ fn a_policy_that_tells_what_it_may_not_or_reads_what_is_not_there_is_refused() {
         ("E0212-unknown-module.gj", "E0212"),
         ("E0907-foreign-sharing.gj", "E0907"),
     ] {
-        let policy = suite(file);
-        let folder = folder(&[("base.gj", &suite("base.gj")), (file, &policy)]);
+        let policy = example(file.trim_end_matches(".gj"), false);
+        let folder = folder(&[("base.gj", &base().text), (file, &policy)]);
         refused(folder.path(), file, code);
         // What does not check is neither tested nor evaluated.
         std::fs::write(folder.path().join("facts.json"), "{}").expect("a file in it");

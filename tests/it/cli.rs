@@ -106,6 +106,8 @@ fn a_broken_source_is_the_policys_fault() {
       |
     3 | 枚举 甲 {一 二}
       |             ^^
+
+    for the meaning and the fix: `guiju explain E0101`
     "#);
     let output = guiju(folder.path(), "C", &["--lang", "zh", "fmt", "b.gj"]);
     insta::assert_snapshot!(transcript(&output), @r#"
@@ -117,6 +119,8 @@ fn a_broken_source_is_the_policys_fault() {
       |
     3 | 枚举 甲 {一 二}
       |             ^^
+
+    含义与改法见 `guiju explain E0101`
     "#);
 }
 
@@ -286,6 +290,7 @@ fn a_faulty_policy_and_a_failing_test_end_with_one() {
        = 改法: 是否想写 `月数`？
 
     1 个文件, 1 个错误
+    含义与改法见 `guiju explain E0210`
     "#);
     let output = guiju(folder.path(), "C", &["check", "--json", "."]);
     assert_eq!(output.status.code(), Some(1));
@@ -393,4 +398,24 @@ fn show_prints_meaning_and_programs() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert_eq!(output.stdout.is_empty(), code != 0, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_code_is_explained_with_its_examples() {
+    let folder = folder();
+    let run = |locale: &str, arguments: &[&str]| transcript(&guiju(folder.path(), locale, arguments));
+    insta::assert_snapshot!("explain-zh", run("zh_CN.UTF-8", &["explain", "e0101"]));
+    insta::assert_snapshot!("explain-en", run("zh_CN.UTF-8", &["explain", "E0401", "--lang", "en"]));
+    insta::assert_snapshot!(run("C", &["explain", "E0107"]), @r#"
+    exit 2
+    -- out
+    -- err
+    there is no code `E0107`; `guiju explain` lists all codes
+    "#);
+    let all = guiju(folder.path(), "C", &["explain"]);
+    let lines = String::from_utf8(all.stdout).expect("it is UTF-8");
+    assert_eq!(lines.lines().count(), guiju_compiler::diagnostics::Code::ALL.len());
+    assert!(lines.contains("E0401 table gap\n"), "{lines}");
+    let base = guiju(folder.path(), "C", &["explain", "base"]);
+    assert!(String::from_utf8_lossy(&base.stdout).contains("模块 试.标准"));
 }

@@ -33,7 +33,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// Makes characters that no editor shows visible, so that a snapshot can be reviewed.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         if guiju_compiler::names::is_hidden(character) {

@@ -7,6 +7,7 @@ mod differential;
 mod evidence;
 mod law;
 mod layout;
+mod pages;
 mod policies;
 mod proofs;
 mod reference;

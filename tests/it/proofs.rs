@@ -1,16 +1,11 @@
 //! Proofs over guards: what today's questions of law need decided exactly, and witnesses that replay when pasted.
 
+use crate::pages::{base, example};
 use guiju_compiler::ast::Language;
 use guiju_compiler::format::format;
 use guiju_compiler::package::{Compiled, compile};
 use guiju_compiler::source::SourceFile;
 use guiju_compiler::testing::{Engine, run};
-use std::path::Path;
-
-fn file(name: &str) -> SourceFile {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/check");
-    SourceFile { name: name.into(), text: std::fs::read_to_string(folder.join(name)).expect("a fixture") }
-}
 
 const HEAD: &str = "语言 zh\n模块 试.例\n引用 试.标准 { 居民户口簿, 婚姻登记, 不动产权证书, 社保缴费, 婚姻状态, 关系, 状态, 户别 }\n\
                     依据 \"某办法\" 记为 办法\n";
@@ -24,7 +19,7 @@ fn policy(clauses: &str, tests: &str) -> Vec<SourceFile> {
            取证 住房 = 全部 不动产权证书(权利人.身份号 = 申请人) 至多 4\n{}\n  公开 结果 至多 6 比特\n  公开 全用 至多 9 比特\n}}\n{tests}\n",
         used(clauses)
     );
-    vec![file("base.gj"), SourceFile { name: "proof.gj".into(), text }]
+    vec![base(), SourceFile { name: "proof.gj".into(), text }]
 }
 
 fn codes(compiled: &Compiled) -> Vec<&str> {
@@ -164,17 +159,18 @@ fn exceptions_that_agree_need_no_precedence() {
 #[test]
 fn proofs_end_within_their_budget_on_every_source() {
     // 2^18 cases, whichever way they are cut: refused, with the same finding each time.
-    let first = compile(&[file("base.gj"), file("E0405-intricate.gj")]);
-    let second = compile(&[file("base.gj"), file("E0405-intricate.gj")]);
+    let intricate = SourceFile { name: "intricate.gj".into(), text: example("E0405-intricate", false) };
+    let first = compile(&[base(), intricate.clone()]);
+    let second = compile(&[base(), intricate.clone()]);
     assert_eq!(codes(&first), ["E0405"]);
     assert_eq!(first.diagnostics, second.diagnostics);
 }
 
 #[test]
 fn a_witness_is_in_the_language_of_its_file() {
-    let zh = file("E0503-arms-overlap.gj");
+    let zh = SourceFile { name: "zh.gj".into(), text: example("E0503-arms-overlap", false) };
     let text = format(&zh, Some(Language::En)).expect("it parses");
-    let compiled = compile(&[file("base.gj"), SourceFile { name: "en.gj".into(), text }]);
+    let compiled = compile(&[base(), SourceFile { name: "en.gj".into(), text }]);
     let witness = compiled.diagnostics[0].witness.clone().expect("a witness");
     assert!(witness.starts_with("test \"counterexample"), "{witness}");
     assert!(witness.contains("expect 结果 = 甲"), "{witness}");

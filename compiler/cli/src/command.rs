@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Print what sources mean, one fact a line, to be compared between versions
     Show(Show),
+    /// Say what a code means, why it matters and how to fix it
+    Explain(Explain),
 }
 
 impl Command {
@@ -59,6 +61,7 @@ impl Command {
             Self::Test(arguments) => arguments.lang,
             Self::Eval(arguments) => arguments.lang,
             Self::Show(arguments) => arguments.lang,
+            Self::Explain(arguments) => arguments.lang,
             // There it says which keywords to write.
             Self::Fmt(_) => None,
         }
@@ -170,4 +173,14 @@ pub(crate) struct Show {
     /// Files, or folders searched for `*.gj`; imports are resolved among them
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// `guiju explain`
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code such as E0401, or `base`, the data standard of the examples; all codes are listed if left out
+    pub(crate) code: Option<String>,
+    /// Language of the page
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<MessageLanguage>,
 }

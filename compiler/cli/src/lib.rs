@@ -5,6 +5,7 @@
 mod check;
 mod command;
 mod eval;
+mod explain;
 mod fmt;
 mod forward;
 mod report;
@@ -61,13 +62,16 @@ pub fn run(arguments: &[OsString], locale: &str, out: &mut dyn Write, err: &mut 
     };
     let language = parsed.lang.or(parsed.command.messages()).map_or_else(|| language_of(locale), MessageLanguage::pick);
     let mut report = Report::new(language, out, err);
-    match &parsed.command {
+    let ending = match &parsed.command {
         Command::Check(arguments) => check::run(arguments, &mut report),
         Command::Fmt(arguments) => fmt::run(arguments, &mut report),
         Command::Test(arguments) => test::run(arguments, &mut report),
         Command::Eval(arguments) => eval::run(arguments, &mut report),
         Command::Show(arguments) => show::run(arguments, &mut report),
-    }
+        Command::Explain(arguments) => explain::run(arguments, &mut report),
+    };
+    report.pointer();
+    ending
 }
 
 fn language_of(locale: &str) -> Language {

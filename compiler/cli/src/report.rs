@@ -3,7 +3,7 @@
 
 use crate::Ending;
 use guiju_compiler::ast::Language;
-use guiju_compiler::diagnostics::{Diagnostic, render};
+use guiju_compiler::diagnostics::{Code, Diagnostic, Severity, render};
 use guiju_compiler::source::SourceFile;
 use std::io::Write;
 
@@ -15,12 +15,14 @@ pub(crate) struct Report<'a> {
     err: &'a mut dyn Write,
     /// The reader went away, or the disk is full.
     failed: bool,
+    /// The first code shown, errors before warnings.
+    shown: Option<(Severity, Code)>,
 }
 
 impl<'a> Report<'a> {
     /// Speaks on the two streams.
     pub(crate) fn new(language: Language, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
-        Self { language, out, err, failed: false }
+        Self { language, out, err, failed: false, shown: None }
     }
 
     /// One line of result.
@@ -48,8 +50,21 @@ impl<'a> Report<'a> {
         for diagnostic in diagnostics {
             let text = render::plain(files, diagnostic, self.language);
             self.failed |= writeln!(self.err, "{text}").is_err();
+            if self.shown.is_none_or(|(severity, _)| diagnostic.severity < severity) {
+                self.shown = Some((diagnostic.severity, diagnostic.code));
+            }
         }
         diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Says once in a run where more is to be read, if anything was found.
+    pub(crate) fn pointer(&mut self) {
+        if let Some((_, code)) = self.shown.take() {
+            self.complain(
+                &format!("含义与改法见 `guiju explain {code}`"),
+                &format!("for the meaning and the fix: `guiju explain {code}`"),
+            );
+        }
     }
 
     /// Text of result as it is.

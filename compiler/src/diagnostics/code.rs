@@ -20,6 +20,16 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
+
+            /// The text of its page; `pages` owns the form.
+            pub(super) const fn page_source(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("pages/", $text, ".md")),)* }
+            }
+
+            /// The code shown as `text`, in upper or lower case.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text))
+            }
         }
     };
 }
