@@ -15,7 +15,7 @@ pub use policy::{
 pub use sharing::{ExchangeWord, SharingClause, SharingItem};
 pub use standard::{CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, TermItem, TypeExpr, TypeKind};
 pub use table::{Cell, CellTest, HitWord, Row, TableClause};
-pub use test::{Expectation, FactExpr, TestItem};
+pub use test::{Expectation, FactExpr, FactMonths, MonthDay, TestItem};
 
 use crate::source::Span;
 

@@ -6,6 +6,7 @@
 //! `language` translates keywords, never names. What words were chosen for a comparison (`满` or `>=`) is kept.
 
 mod expression;
+mod fact;
 mod item;
 mod layout;
 mod policy;

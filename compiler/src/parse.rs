@@ -5,6 +5,7 @@
 //! The scan cuts the file into top-level items, so that a broken item does not hide the next.
 
 mod expression;
+mod fact;
 mod item;
 mod keyword;
 mod message;

@@ -2,6 +2,7 @@
 //! gives every expected answer, and engines agree on outcome and trace. Must not know: files, terminals.
 
 pub(crate) mod facts;
+mod months;
 
 use crate::ast::Language;
 use crate::codegen;

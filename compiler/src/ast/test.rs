@@ -35,6 +35,34 @@ pub enum FactExpr {
     Absent(Span),
     /// `未知`
     Unknown(Span),
+    /// `每月 f lo..hi { … }`: an element a month; only in a list.
+    Months(FactMonths),
+    /// `次月 10 日`: a date counted from the month of the element it stands in.
+    MonthDay(MonthDay),
+}
+
+/// `每月 f lo..hi, m { … }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactMonths {
+    /// The field that holds the month.
+    pub field: Name,
+    /// First and last month of each run, both included; a single month has no last.
+    pub runs: Vec<(Literal, Option<Literal>)>,
+    /// The other fields.
+    pub fields: Vec<(Name, FactExpr)>,
+    /// Where.
+    pub span: Span,
+}
+
+/// `当月 n 日` or `次月 n 日`; in a month without that day its last day, as 民法典 202 has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthDay {
+    /// Whether it is in the month that follows.
+    pub next: bool,
+    /// The day, from 1.
+    pub day: u8,
+    /// Where.
+    pub span: Span,
 }
 
 /// An expectation in a test.

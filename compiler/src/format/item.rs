@@ -1,12 +1,12 @@
 //! Top-level items as text, in the order of the source. Owns the layout of everything but policies.
 //! Invariant: each entry is written once. Must not know: expressions' inside.
 
-use super::expression;
 use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
+use super::{expression, fact};
 use crate::ast::{
-    CertificateItem, ClassWord, ExchangeWord, Expectation, FactExpr, FieldItem, Import, Item, Language, LegalSource,
-    Module, Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, Module,
+    Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::parse::Rule;
 use crate::source::Span;
@@ -303,8 +303,8 @@ fn test(writer: &mut Writer, item: &TestItem) {
     let mut lines: Vec<(Span, String)> = Vec::new();
     for (path, value) in &item.facts {
         let head = format!("{} = ", expression::path(writer, path));
-        let room = LINE_WIDTH_MAX.saturating_sub(4 + width(&head));
-        lines.push((path.span.to(fact_span(value)), format!("{head}{}", fact(writer, value, room))));
+        let value_text = fact::value(writer, value, 4, width(&head));
+        lines.push((path.span.to(fact::span(value)), format!("{head}{value_text}")));
     }
     for expectation in &item.expect {
         lines.push(expectation_line(writer, expectation));
@@ -330,37 +330,6 @@ fn expectation_line(writer: &Writer, expectation: &Expectation) -> (Span, String
         Expectation::Missing(names, span) => {
             let names = bracketed("{", &texts(names), "}", if names.is_empty() { "" } else { " " }, usize::MAX);
             (*span, format!("{lead} {} {names}", writer.word(Rule::k_missing)))
-        }
-    }
-}
-
-fn fact_span(value: &FactExpr) -> Span {
-    match value {
-        FactExpr::Value(expr) => expr.span,
-        FactExpr::Group(_, span) | FactExpr::List(_, span) | FactExpr::Absent(span) | FactExpr::Unknown(span) => *span,
-    }
-}
-
-fn fact(writer: &Writer, value: &FactExpr, room: usize) -> String {
-    match value {
-        FactExpr::Value(expr) => expression::expr(writer, expr),
-        FactExpr::Absent(_) => writer.word(Rule::k_absent).to_owned(),
-        FactExpr::Unknown(_) => writer.word(Rule::k_unknown).to_owned(),
-        FactExpr::List(elements, _) => {
-            let parts: Vec<String> =
-                elements.iter().map(|element| fact(writer, element, room.saturating_sub(5))).collect();
-            bracketed("[", &parts, "]", if parts.is_empty() { "" } else { " " }, room)
-        }
-        FactExpr::Group(fields, _) => {
-            let parts: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| {
-                    let head = format!("{} = ", name.text);
-                    let value = fact(writer, value, room.saturating_sub(5 + width(&head)));
-                    format!("{head}{value}")
-                })
-                .collect();
-            bracketed("{", &parts, "}", if parts.is_empty() { "" } else { " " }, room)
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use super::Rule;
 use super::node::{Builder, Built, Children, Node};
-use super::{expression, policy};
+use super::{fact, policy};
 use crate::ast::{
-    CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FactExpr, FieldItem, GroupItem, Import, Item,
-    LegalSource, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, GroupItem, Import, Item, LegalSource,
+    Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::source::Span;
 
@@ -266,9 +266,9 @@ fn test(builder: &Builder, mut children: Children, span: Span) -> Built<TestItem
         if node.as_rule() == Rule::expect {
             expect.push(expectation(builder, node)?);
         } else {
-            let mut fact = Children::of(builder, node);
-            let path = builder.path(fact.take(Rule::path)?);
-            facts.push((path, fact_value(builder, fact.take(Rule::fact_value)?)?));
+            let mut written = Children::of(builder, node);
+            let path = builder.path(written.take(Rule::path)?);
+            facts.push((path, fact::value(builder, written.take(Rule::fact_value)?)?));
         }
     }
     Ok(TestItem { title, policy, on, like, facts, expect, span })
@@ -295,28 +295,5 @@ fn expectation(builder: &Builder, node: Node) -> Built<Expectation> {
             let outcome = builder.name(&parts.take(Rule::name)?);
             Expectation::Outcome(outcome, parts.maybe(Rule::name).map(|node| builder.name(&node)))
         }
-    })
-}
-
-fn fact_value(builder: &Builder, node: Node) -> Built<FactExpr> {
-    let span = builder.span(&node);
-    let inner = Children::of(builder, node).any()?;
-    Ok(match inner.as_rule() {
-        Rule::k_absent => FactExpr::Absent(span),
-        Rule::k_unknown => FactExpr::Unknown(span),
-        Rule::fact_group => {
-            let mut fields = Vec::new();
-            for node in Children::of(builder, inner).run(Rule::fact_field) {
-                let mut field = Children::of(builder, node);
-                let name = builder.name(&field.take(Rule::name)?);
-                fields.push((name, fact_value(builder, field.take(Rule::fact_value)?)?));
-            }
-            FactExpr::Group(fields, span)
-        }
-        Rule::fact_list => {
-            let elements = Children::of(builder, inner).run(Rule::fact_value).into_iter();
-            FactExpr::List(elements.map(|node| fact_value(builder, node)).collect::<Built<_>>()?, span)
-        }
-        _ => FactExpr::Value(expression::operand(builder, inner)?),
     })
 }

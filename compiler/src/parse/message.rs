@@ -152,6 +152,10 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         Rule::text => both("带引号的文本", "a quoted text"),
         Rule::unsigned | Rule::integer | Rule::decimal | Rule::integer_type => both("数", "a number"),
         Rule::date => both("日期(如 2017-03-16)", "a date (such as 2017-03-16)"),
+        Rule::month_range => both(
+            "月(如 2017-03)或一段月(如 2015-04..2017-03)",
+            "a month (such as 2017-03) or a run of months (such as 2015-04..2017-03)",
+        ),
         Rule::type_expr | Rule::element | Rule::list_type | Rule::money_type | Rule::text_type => {
             both("类型", "a type")
         }
@@ -248,6 +252,7 @@ fn opening(rule: Rule) -> Option<Rule> {
         Rule::limit => Rule::k_limit,
         Rule::points => Rule::k_points,
         Rule::like => Rule::k_like,
+        Rule::fact_months => Rule::k_each_month,
         Rule::key_each => Rule::k_for,
         Rule::condition => Rule::k_where,
         Rule::if_empty => Rule::k_empty,
@@ -302,6 +307,7 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::key
             | Rule::write_value
             | Rule::fact_value
+            | Rule::month_day
             | Rule::k_if
             | Rule::k_exists
             | Rule::k_every

@@ -186,6 +186,11 @@ impl Builder {
         self.literal(node)?.ok_or_else(|| self.impossible(self.span(node)))
     }
 
+    /// A month where the grammar takes nothing else.
+    pub(super) fn month(&self, node: &Node) -> Built<Literal> {
+        self.date(node)
+    }
+
     /// The grammar promised another shape: our fault, said so instead of panicking.
     pub(super) fn impossible(&self, span: Span) -> Box<Diagnostic> {
         Box::new(Diagnostic::new(

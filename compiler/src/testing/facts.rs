@@ -2,7 +2,7 @@
 //! a returned test fits its root's type. A field that the policy does not read may be left out; it gets a neutral value.
 //! Must not know: engines.
 
-use crate::ast::{self, Expectation, ExprKind, FactExpr, Item, LiteralKind};
+use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind};
 use crate::check::report::Report;
 use crate::check::scope::{Scope, literal_date, unknown};
 use crate::diagnostics::{Code, Diagnostic};
@@ -34,7 +34,7 @@ pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>
     items.iter().filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
 }
 
-fn bad(span: Span, zh: String, en: String) -> Diagnostic {
+pub(super) fn bad(span: Span, zh: String, en: String) -> Diagnostic {
     Diagnostic::new(Code::BadTest, span, zh, en)
 }
 
@@ -145,7 +145,7 @@ fn apply(
         ));
         return None;
     };
-    let builder = Builder { policy, root };
+    let builder = Builder { policy, root, month: None };
     let ty = policy.layout.roots[root].ty.clone();
     if path.parts.len() == 1 {
         let fact = builder.fact(fact, &ty, true, &mut Vec::new(), path.span, report)?;
@@ -159,9 +159,12 @@ fn apply(
 }
 
 /// Builds facts of one root.
-struct Builder<'a> {
-    policy: &'a Policy,
-    root: usize,
+#[derive(Clone, Copy)]
+pub(super) struct Builder<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) root: usize,
+    /// Month of the element that is built by `每月`.
+    pub(super) month: Option<YearMonth>,
 }
 
 impl Builder<'_> {
@@ -200,7 +203,7 @@ impl Builder<'_> {
         done
     }
 
-    fn fact(
+    pub(super) fn fact(
         &self,
         fact: &FactExpr,
         ty: &Type,
@@ -221,6 +224,7 @@ impl Builder<'_> {
             (FactExpr::Absent(_), _) => return Some(Fact::Absent),
             (FactExpr::Unknown(_), _) => return Some(Fact::Unknown),
             (FactExpr::Value(e), _) => self.literal(e, ty, report)?,
+            (FactExpr::MonthDay(day), _) => self.month_day(day, ty, report)?,
             (FactExpr::Group(given, at), Type::Group(group)) => {
                 let mut facts = Vec::new();
                 for (name, _) in given {
@@ -241,9 +245,14 @@ impl Builder<'_> {
                 }
                 Value::Group(facts)
             }
-            (FactExpr::List(items, _), Type::List { element, .. }) => {
+            (FactExpr::List(items, _), Type::List { element, max }) => {
                 let mut values = Vec::new();
                 for item in items {
+                    if let FactExpr::Months(months) = item {
+                        let room = (*max as usize).saturating_sub(values.len());
+                        values.extend(self.months(months, room, element, path, report)?);
+                        continue;
+                    }
                     match self.fact(item, element, false, path, span, report)? {
                         Fact::Known(v) => values.push(v),
                         Fact::Absent | Fact::Unknown => return None,
@@ -251,7 +260,7 @@ impl Builder<'_> {
                 }
                 Value::List(values)
             }
-            (FactExpr::Group(_, at) | FactExpr::List(_, at), _) => {
+            (FactExpr::Group(_, at) | FactExpr::List(_, at) | FactExpr::Months(FactMonths { span: at, .. }), _) => {
                 report.add(bad(
                     *at,
                     format!("此处应为 `{}`", crate::typed::show_type(ty)),

@@ -1,0 +1,106 @@
+//! Runs of months in a test's facts: an element a month, with dates counted from it. Invariant: never builds more elements
+//! than the list may hold. Must not know: tests, engines.
+
+use super::facts::{Builder, bad};
+use crate::ast::{Expr, ExprKind, FactExpr, FactMonths, Literal, LiteralKind, MonthDay};
+use crate::check::report::Report;
+use guiju_runtime::date::{Date, YearMonth};
+use guiju_runtime::value::{Fact, Type, Value};
+
+impl Builder<'_> {
+    /// The elements of `每月 …`, at most `room` of them.
+    pub(super) fn months(
+        &self,
+        written: &FactMonths,
+        room: usize,
+        element: &Type,
+        path: &mut Vec<String>,
+        report: &mut Report,
+    ) -> Option<Vec<Value>> {
+        let mut values = Vec::new();
+        for (first, last) in &written.runs {
+            let (from, to) = (month(first, report)?, month(last.as_ref().unwrap_or(first), report)?);
+            if to < from {
+                report.add(bad(
+                    first.span.to(last.as_ref().unwrap_or(first).span),
+                    "这一段月的末月早于首月".into(),
+                    "this run of months ends before it begins".into(),
+                ));
+                return None;
+            }
+            let count = i64::from(to.index()) - i64::from(from.index()) + 1;
+            if usize::try_from(count).map_or(true, |n| n > room.saturating_sub(values.len())) {
+                report.add(bad(
+                    written.span,
+                    "月数超过列表的上限".into(),
+                    "there are more months than the list may hold".into(),
+                ));
+                return None;
+            }
+            for index in from.index()..=to.index() {
+                values.push(self.element(written, YearMonth::from_index(i64::from(index))?, element, path, report)?);
+            }
+        }
+        Some(values)
+    }
+
+    fn element(
+        &self,
+        written: &FactMonths,
+        month: YearMonth,
+        element: &Type,
+        path: &mut Vec<String>,
+        report: &mut Report,
+    ) -> Option<Value> {
+        let (year, number) = month.civil();
+        let kind = ExprKind::Literal(LiteralKind::Month(year, number));
+        let mut fields = written.fields.clone();
+        fields.push((written.field.clone(), FactExpr::Value(Expr { kind, span: written.field.span })));
+        let builder = Self { month: Some(month), ..*self };
+        let group = FactExpr::Group(fields, written.span);
+        match builder.fact(&group, element, false, path, written.span, report)? {
+            Fact::Known(value) => Some(value),
+            Fact::Absent | Fact::Unknown => None,
+        }
+    }
+
+    /// `当月 n 日` or `次月 n 日`.
+    pub(super) fn month_day(&self, written: &MonthDay, ty: &Type, report: &mut Report) -> Option<Value> {
+        let Some(month) = self.month else {
+            report.add(bad(
+                written.span,
+                "`当月` `次月` 只能用在 `每月` 的字段里".into(),
+                "`same_month` and `next_month` stand only among the fields of `each month`".into(),
+            ));
+            return None;
+        };
+        if !matches!(ty, Type::Date) {
+            let want = crate::typed::show_type(ty);
+            report.add(bad(
+                written.span,
+                format!("此处应为 `{want}` 的值"),
+                format!("a value of `{want}` is wanted here"),
+            ));
+            return None;
+        }
+        if !(1..=31).contains(&written.day) {
+            report.add(bad(written.span, "日应在 1 到 31 之间".into(), "a day is from 1 to 31".into()));
+            return None;
+        }
+        let (year, number) = month.civil();
+        let first = Date::new(year, number, 1)?.add_months(i64::from(written.next));
+        let last = first.add_months(1).add_days(-1);
+        Some(Value::Date(first.add_days(i64::from(written.day) - 1).min(last)))
+    }
+}
+
+fn month(literal: &Literal, report: &mut Report) -> Option<YearMonth> {
+    let month = match literal.kind {
+        LiteralKind::Month(year, month) => YearMonth::new(year, month),
+        _ => None,
+    };
+    if month.is_none() {
+        report.add(bad(literal.span, "没有这个月".into(), "there is no such month".into()));
+    }
+    month
+}
