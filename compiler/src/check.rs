@@ -18,13 +18,13 @@ mod tables;
 mod term;
 mod types;
 mod usage;
+mod versions;
 mod writes;
 
 use crate::ast::{self, Clause, Item};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed;
 use flow::Flow;
-use guiju_runtime::date::Date;
 use report::{Report, nearest};
 use scope::Scope;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +61,7 @@ pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<
         let scope = scopes.remove(&dotted(&module.name))?;
         checked.push(check_module(module, scope, report));
     }
-    versions(&checked, report);
+    versions::check(&checked, report);
     Some(checked)
 }
 
@@ -226,40 +226,4 @@ fn check_module(module: &ast::Module, scope: Scope, report: &mut Report) -> Chec
     }
     let imports: BTreeSet<String> = module.imports.iter().map(|i| dotted(&i.module)).collect();
     CheckedModule { scope, imports: imports.into_iter().collect(), policies, sharings }
-}
-
-/// No two versions of one policy are in force on one day, and none has another's number.
-fn versions(modules: &[CheckedModule], report: &mut Report) {
-    let mut by_name: BTreeMap<&str, Vec<&typed::Policy>> = BTreeMap::new();
-    for (policy, _) in modules.iter().flat_map(|m| &m.policies) {
-        by_name.entry(&policy.name).or_default().push(policy);
-    }
-    for versions in by_name.values_mut() {
-        versions.sort_by_key(|p| (p.effective_from, p.version));
-        for pair in versions.windows(2) {
-            let (first, second) = (pair[0], pair[1]);
-            let end = first.effective_to.unwrap_or(Date::MAX);
-            if second.effective_from <= end || first.version == second.version {
-                report.add(
-                    Diagnostic::new(
-                        Code::VersionOverlap,
-                        second.span,
-                        format!(
-                            "`{}` 版本 {} 与版本 {} 在 {} 同时施行，或版本号相同",
-                            second.name, first.version, second.version, second.effective_from
-                        ),
-                        format!(
-                            "versions {} and {} of `{}` are both in force on {}, or have one number",
-                            first.version, second.version, second.name, second.effective_from
-                        ),
-                    )
-                    .label(first.span, "另一个版本", "the other version")
-                    .help(
-                        format!("给版本 {} 写终止日 `至 {}`", first.version, second.effective_from.add_days(-1)),
-                        format!("end version {} with `to {}`", first.version, second.effective_from.add_days(-1)),
-                    ),
-                );
-            }
-        }
-    }
 }

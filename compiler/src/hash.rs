@@ -121,6 +121,9 @@ pub(crate) fn policy(p: &typed::Policy) -> [u8; 32] {
     c.parts(p.by.iter());
     c.part(&p.effective_from.to_string());
     c.option(p.effective_to.map(|d| d.to_string()).as_deref());
+    if p.lapses {
+        c.part("lapses");
+    }
     c.part(&format!("{:?}", p.as_of));
     c.number(p.inputs.len());
     for i in &p.inputs {

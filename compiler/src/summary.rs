@@ -107,7 +107,8 @@ fn head(policy: &Policy) -> Vec<String> {
     ];
     lines.extend(policy.by.iter().map(|department| format!("由 {department}")));
     let until = policy.effective_to.map_or("不限".to_owned(), |d| d.to_string());
-    lines.push(format!("施行 {} 至 {until}", policy.effective_from));
+    let lapses = if policy.checked.lapses { " 后无规定" } else { "" };
+    lines.push(format!("施行 {} 至 {until}{lapses}", policy.effective_from));
     if let Some((index, fields)) = &policy.as_of
         && let Some(evidence) = policy.checked.evidence.get(*index)
     {

@@ -356,6 +356,8 @@ pub struct Policy {
     pub effective_from: Date,
     /// Last day.
     pub effective_to: Option<Date>,
+    /// Whether it says that no version follows at once.
+    pub lapses: bool,
     /// As-of path: evidence and fields.
     pub as_of: Option<(usize, Vec<usize>)>,
     /// Inputs.

@@ -30,6 +30,8 @@ pub struct PolicyItem {
     pub effective_from: Literal,
     /// Last day in force.
     pub effective_to: Option<Literal>,
+    /// `后无规定`: that no version follows at once is meant.
+    pub lapses: bool,
     /// Clauses in order.
     pub clauses: Vec<Clause>,
     /// Where.

@@ -57,6 +57,7 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
         by: item.by.iter().map(|n| n.text.clone()).collect(),
         effective_from,
         effective_to,
+        lapses: item.lapses,
         as_of,
         inputs: values.inputs,
         evidence: values.evidence,

@@ -155,6 +155,8 @@ codes! {
     VersionOverlap = "E0802",
     /// A test on a day on which no version is in force.
     NoVersion = "E0803",
+    /// A day between two versions of one policy on which none is in force.
+    VersionGap = "E0804",
     /// An input or evidence that no outcome needs.
     Unused = "E0901",
     /// A definition that nothing needs.

@@ -33,6 +33,9 @@ pub(super) fn policy(writer: &mut Writer, item: &PolicyItem) {
     if let Some(to) = &item.effective_to {
         head = format!("{head} {} {}", writer.word(Rule::k_to), expression::literal(writer, to));
     }
+    if item.lapses {
+        head = format!("{head} {}", writer.word(Rule::k_lapses));
+    }
     writer.open(&head, item.clauses.first().map_or(item.span.end, |clause| span_of(clause).start));
     for clause in &item.clauses {
         self::clause(writer, clause);

@@ -45,6 +45,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_version, "版本", "version"),
     (Rule::k_effective, "施行", "effective"),
     (Rule::k_to, "至", "to"),
+    (Rule::k_lapses, "后无规定", "then none"),
     (Rule::k_with, "与", "and"),
     (Rule::k_base, "基准", "as_of from"),
     (Rule::k_today, "基准日", "as_of"),

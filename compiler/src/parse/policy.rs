@@ -28,11 +28,12 @@ pub(super) fn policy(builder: &Builder, mut children: Children, span: Span) -> B
     children.take(Rule::k_effective)?;
     let effective_from = builder.date(&children.take(Rule::date)?)?;
     let effective_to = if children.has(Rule::k_to) { Some(builder.date(&children.take(Rule::date)?)?) } else { None };
+    let lapses = children.has(Rule::k_lapses);
     let mut clauses = Vec::new();
     while let Some(node) = children.next() {
         clauses.push(clause(builder, node)?);
     }
-    Ok(PolicyItem { kind, name, version, by, effective_from, effective_to, clauses, span })
+    Ok(PolicyItem { kind, name, version, by, effective_from, effective_to, lapses, clauses, span })
 }
 
 fn clause(builder: &Builder, node: Node) -> Built<Clause> {
