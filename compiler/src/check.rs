@@ -3,6 +3,7 @@
 //! after lowering, in `proofs.rs`. Must not know: programs, engines, files.
 
 mod bits;
+mod downgrade;
 pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod flow;
@@ -11,6 +12,7 @@ mod names;
 mod operators;
 mod outcomes;
 pub(crate) mod policy;
+mod probing;
 pub(crate) mod report;
 pub(crate) mod scope;
 mod sharing;
@@ -208,6 +210,8 @@ fn check_module(module: &ast::Module, scope: Scope, report: &mut Report) -> Chec
                 if let Some(mut policy) = policy::check(p, &scope, &mut own) {
                     let flow = Flow::of(&policy);
                     flow::check(&mut policy, &flow, &mut own);
+                    probing::check(&policy, &flow, &mut own);
+                    downgrade::check(&policy, &flow, &mut own);
                     usage::check(&policy, &flow, &mut own);
                     policies.push((policy, flow));
                 }

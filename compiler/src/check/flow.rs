@@ -1,14 +1,13 @@
-//! Information flow: what every value and guard depends on, what an answer can tell, and what an asker could find out by
-//! choosing inputs. Also finds what nothing needs. Invariant: dependence is never under-stated: values, guards, presence
-//! and the keys by which evidence was found all count.
+//! Information flow: what every value and guard depends on, and what an answer can tell. Invariant: dependence is never
+//! under-stated: values, guards, presence and the keys by which evidence was found all count.
 //! Must not know: lowering, the ledger.
 
 use super::bits::millibits_of;
 use super::report::Report;
-use crate::ast::{ClassWord, Compare, PolicyKind};
+use crate::ast::ClassWord;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::{Access, Body, Key, Node, Policy, Start, TypedExpr, Written};
-use guiju_runtime::value::{GroupType, Type};
+use guiju_runtime::value::Type;
 use std::collections::BTreeSet;
 
 /// What something depends on.
@@ -24,7 +23,9 @@ pub(crate) struct Dependence {
     pub(crate) definitions: BTreeSet<usize>,
     /// Highest class.
     pub(crate) class: Option<ClassWord>,
-    /// Numbers and dates of the asker that flow into the value itself.
+    /// Inputs that do more than find evidence.
+    pub(crate) direct: BTreeSet<usize>,
+    /// Inputs that flow into the value itself, but for truth values and enums, whose few values are counted apart.
     pub(crate) chosen: BTreeSet<usize>,
 }
 
@@ -34,7 +35,13 @@ impl Dependence {
         self.class.unwrap_or(ClassWord::Public)
     }
 
+    /// Whether anything read is not public.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.class() > ClassWord::Public
+    }
+
     fn add(&mut self, other: &Self) {
+        self.direct.extend(&other.direct);
         self.inputs.extend(&other.inputs);
         self.evidence.extend(&other.evidence);
         self.fields.extend(other.fields.iter().cloned());
@@ -70,6 +77,8 @@ impl Flow {
                 }
             }
             d.evidence.insert(i);
+            // A key names whom the question is about.
+            d.direct.clear();
             // Whether a record exists is itself told.
             d.class = d.class.max(Some(ClassWord::ResultOnly));
             flow.evidence.push(d);
@@ -108,6 +117,7 @@ impl Flow {
         let mut d = Dependence::default();
         if let Start::Input(i) = access.start {
             d.inputs.insert(i);
+            d.direct.insert(i);
         }
         if let Some((e, path)) = &access.reads {
             if let Some(of) = self.evidence.get(*e) {
@@ -130,7 +140,7 @@ impl Flow {
             Node::Load(a) | Node::PresentBinding(a) => {
                 d = self.access(a);
                 if let Start::Input(i) = a.start
-                    && numeric(&expr.ty)
+                    && !matches!(expr.ty, Type::Enum(_) | Type::Boolean)
                 {
                     d.chosen.insert(i);
                 }
@@ -168,13 +178,8 @@ impl Flow {
     }
 }
 
-fn numeric(ty: &Type) -> bool {
-    matches!(ty, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month)
-}
-
-/// Checks releases and thresholds, and fills in computed bits.
+/// Checks releases, and fills in computed bits.
 pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
-    every_expression(policy, &mut |e| guesses(e, policy, flow, report));
     let outcomes: Vec<Dependence> = (0..policy.outcomes.len()).map(|i| of_outcome(policy, i, flow)).collect();
     for (i, d) in outcomes.iter().enumerate() {
         let outcome = &policy.outcomes[i];
@@ -233,8 +238,11 @@ pub(crate) fn check(policy: &mut Policy, flow: &Flow, report: &mut Report) {
 /// How many answers can be told apart.
 fn answers(policy: &Policy, outcome: usize, reasons: bool, missing: bool, d: &Dependence) -> u64 {
     let arms = &policy.outcomes[outcome].arms;
-    let known: BTreeSet<(usize, Option<&String>)> =
-        arms.iter().map(|a| (a.value, if reasons { a.reason.as_ref() } else { None })).collect();
+    // A reason goes out with its citation.
+    let known: BTreeSet<(usize, Option<_>)> = arms
+        .iter()
+        .map(|a| (a.value, reasons.then(|| (&a.reason, a.citation.as_ref().map(|c| (&c.source, &c.article))))))
+        .collect();
     let unknowns = u32::try_from(d.evidence.len()).unwrap_or(u32::MAX);
     // Any record may be missing outside its declaration of completeness, so every binding can be unknown.
     let undetermined = match (unknowns, missing) {
@@ -258,6 +266,11 @@ pub(crate) fn of_outcome(policy: &Policy, outcome: usize, flow: &Flow) -> Depend
     for guard in policy.outcomes[outcome].arms.iter().filter_map(|a| a.guard.as_ref()) {
         d.add(&flow.expr(guard));
     }
+    // An answer, not a refusal, confirms the as-of date that was claimed.
+    if let Some((i, path)) = &policy.as_of {
+        d.add(&flow.evidence[*i]);
+        d.fields.insert((*i, path.clone()));
+    }
     // A written value that is unknown leaves its outcome undetermined, so it counts.
     for write in policy.writes.iter().filter(|w| w.outcome == outcome) {
         write.fields.iter().for_each(|(_, w)| written(w, &mut |e| d.add(&flow.expr(e))));
@@ -276,112 +289,4 @@ pub(crate) fn written(value: &Written, visit: &mut dyn FnMut(&TypedExpr)) {
         Written::Group(fields) => fields.iter().for_each(|(_, w)| written(w, visit)),
         Written::List(items) => items.iter().for_each(|w| written(w, visit)),
     }
-}
-
-/// Visits every whole expression of a policy but keys and written values, which an asker cannot compare with.
-fn every_expression(policy: &Policy, visit: &mut dyn FnMut(&TypedExpr)) {
-    for d in &policy.definitions {
-        match &d.body {
-            Body::Value { base, exceptions } => {
-                visit(base);
-                for e in exceptions {
-                    visit(&e.guard);
-                    visit(&e.value);
-                }
-            }
-            Body::Table { rows, empty, .. } => rows.iter().map(|r| &r.value).chain(empty).for_each(&mut *visit),
-        }
-    }
-    policy.outcomes.iter().flat_map(|o| &o.arms).filter_map(|a| a.guard.as_ref()).for_each(&mut *visit);
-}
-
-/// Refuses comparisons by which an asker could search for a secret.
-fn guesses(expr: &TypedExpr, policy: &Policy, flow: &Flow, report: &mut Report) {
-    if let Node::Compare(op, a, b) = &expr.node {
-        compared(*op, a, b, expr, policy, flow, report);
-    }
-    for part in expr.parts() {
-        guesses(part, policy, flow, report);
-    }
-}
-
-fn compared(
-    op: Compare,
-    a: &TypedExpr,
-    b: &TypedExpr,
-    whole: &TypedExpr,
-    policy: &Policy,
-    flow: &Flow,
-    report: &mut Report,
-) {
-    let (left, right) = (flow.expr(a), flow.expr(b));
-    let secret = left.class().max(right.class()) > ClassWord::Public;
-    let equality = matches!(op, Compare::Equal | Compare::NotEqual);
-    let chosen = !left.chosen.is_empty() || !right.chosen.is_empty();
-    if !equality {
-        if chosen && secret {
-            report.add(
-                Diagnostic::new(
-                    Code::FreeThreshold,
-                    whole.span,
-                    "问者可任意选取与保密数据比较的界限，多问几次即可得出原值",
-                    "the asker chooses freely what secret data is compared with, and could find the value by asking again",
-                )
-                .help("与 `基准日`、常数或表中的值比较", "compare with `as_of`, a constant, or a value from a table"),
-            );
-        }
-        return;
-    }
-    let claim = |e: &TypedExpr| {
-        matches!(&e.node, Node::Load(x) if matches!(x.start, Start::Input(_)))
-            && !matches!(e.ty, Type::Enum(_) | Type::Boolean)
-    };
-    let guess = (claim(a) && right.class() > ClassWord::Public)
-        || (claim(b) && left.class() > ClassWord::Public)
-        || (chosen && secret);
-    let own_row = own_row(policy, a, b) || own_row(policy, b, a);
-    if guess && !own_row && policy.kind == PolicyKind::Policy {
-        report.add(
-            Diagnostic::new(
-                Code::FreeGuess,
-                whole.span,
-                "策略不能替问者核对其猜测的保密数据",
-                "a policy may not confirm an asker's guess at secret data",
-            )
-            .help(
-                "把输入作为取证的查找值，或另写 `核验`",
-                "use the input as a key of evidence, or write a `verification`",
-            ),
-        );
-    }
-}
-
-/// Whether `field` is the filed field of a record that was looked up by `input` alone. Some row of the record is then known
-/// to hold the input, so that the comparison picks a row and confirms nothing.
-fn own_row(policy: &Policy, field: &TypedExpr, input: &TypedExpr) -> bool {
-    let (Node::Load(field), Node::Load(input)) = (&field.node, &input.node) else { return false };
-    let Some((evidence, path)) = &field.reads else { return false };
-    let Some(evidence) = policy.evidence.get(*evidence) else { return false };
-    let by_input =
-        matches!(&evidence.keys[..], [Key::One(key)] if matches!(&key.node, Node::Load(k) if k.start == input.start));
-    matches!(input.start, Start::Input(_)) && by_input && names(&evidence.schema.group, path) == evidence.field
-}
-
-/// The names along a path of field indices, through lists.
-fn names(group: &GroupType, path: &[usize]) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inner = Some(group);
-    for index in path {
-        let Some(field) = inner.and_then(|g| g.fields.get(*index)) else { break };
-        names.push(field.name.clone());
-        inner = match &field.ty {
-            Type::Group(g) => Some(g),
-            Type::List { element, .. } => match &**element {
-                Type::Group(g) => Some(g),
-                _ => None,
-            },
-            _ => None,
-        };
-    }
-    names
 }

@@ -500,7 +500,8 @@ pub(crate) fn evidence_type(e: &Evidence) -> Type {
     if e.all { Type::List { element: Box::new(group), max: e.max } } else { group }
 }
 
-fn word_of(class: Class) -> ClassWord {
+/// The written class for a runtime's.
+pub(crate) fn word_of(class: Class) -> ClassWord {
     match class {
         Class::Public => ClassWord::Public,
         Class::ResultOnly => ClassWord::ResultOnly,

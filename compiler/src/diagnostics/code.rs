@@ -149,6 +149,8 @@ codes! {
     FreeThreshold = "E0704",
     /// A guess at secret data that a policy would confirm.
     FreeGuess = "E0705",
+    /// Data written to a field of a lower class than its own.
+    Downgrade = "E0706",
     /// An interval that ends before it begins.
     EmptyInterval = "E0801",
     /// Two versions of one policy in force on one day.
