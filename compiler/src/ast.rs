@@ -7,7 +7,7 @@ mod sharing;
 mod standard;
 mod table;
 mod test;
-pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, PeriodUnit, Quantifier};
+pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, MoneyUnit, PeriodUnit, Quantifier};
 pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
     ReleaseClause, WriteClause, WriteValue,

@@ -2,6 +2,7 @@
 //! Invariant: everything in the result satisfies the invariants of `typed.rs`; what is proved of whole policies is proved
 //! after lowering, in `proofs.rs`. Must not know: programs, engines, files.
 
+mod assign;
 mod bits;
 mod downgrade;
 pub(crate) mod exceptions;
@@ -9,6 +10,7 @@ pub(crate) mod facts;
 pub(crate) mod flow;
 mod intervals;
 mod names;
+pub(crate) mod numbers;
 mod operators;
 mod outcomes;
 pub(crate) mod policy;

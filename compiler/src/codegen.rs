@@ -3,6 +3,7 @@
 //! writes only its outputs and trace; its pages are never writable and executable at once. Must not know: syntax, policies.
 
 mod cell;
+mod divide;
 mod fold;
 mod lower;
 

@@ -5,6 +5,7 @@
 use crate::ir::{Base, Binary, Expr, Fold, Kind, ListPlace, LoopVar, Program, WordAt};
 use guiju_runtime::date::words;
 use guiju_runtime::evaluate::{ABSENT, Evaluation, KNOWN, Scalar, UNKNOWN};
+use guiju_runtime::number;
 use guiju_runtime::trace::Truth;
 
 /// Runs `program` over `frame`. Words a frame lacks read as 0.
@@ -240,6 +241,7 @@ fn binary(op: Binary, a: i64, b: i64) -> i64 {
         Binary::Add => a.wrapping_add(b),
         Binary::Subtract => a.wrapping_sub(b),
         Binary::Multiply => a.wrapping_mul(b),
+        Binary::Divide(rounding) => number::divide(rounding, a, b),
         Binary::Equal => i64::from(a == b),
         Binary::Less => i64::from(a < b),
         Binary::AtMost => i64::from(a <= b),

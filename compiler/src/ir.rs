@@ -8,8 +8,8 @@
 //! variant indices; dates are days since 1970-01-01; months are year × 12 + month − 1; texts and identifiers are interned
 //! ids (equality only). A word whose state is not 0 is 0.
 //!
-//! Totality. The form carries no ranges: sums, differences and products wrap, and the checker proves from types that they
-//! never do. A frame may hold anything: a state word other than 0 and 2 is unknown, a boolean word other than 0 is true, a
+//! Totality. The form carries no ranges: sums, differences and products wrap, a quotient by 0 is 0, and the checker proves
+//! from types that neither happens. A frame may hold anything: a state word other than 0 and 2 is unknown, a boolean word other than 0 is true, a
 //! list length is clamped to 0 … max, and a word that is no date counts as the nearest date where a calendar is needed.
 //! So every program means something over every frame, and both engines mean the same.
 
@@ -17,6 +17,8 @@ pub mod print;
 pub mod verify;
 
 pub use verify::{VerifyFault, verify};
+
+use guiju_runtime::number::Rounding;
 
 /// Index of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +95,8 @@ pub struct ListPlace {
 }
 
 /// Binary operators on integers, dates and months (as words). Unknown if either side is not known. Kinds: sum of integers, or
-/// month and integer; difference of integers, dates, months, or month and integer; product of integers; equality of any one
+/// month and integer; difference of integers, dates, months, or month and integer; product and
+/// quotient of integers; equality of any one
 /// kind; order of integers, dates or months.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Binary {
@@ -103,6 +106,8 @@ pub enum Binary {
     Subtract,
     /// Product, wrapping.
     Multiply,
+    /// Quotient as a whole number, rounded as said; 0 if the divisor is 0, and `i64::MIN / -1` wraps.
+    Divide(Rounding),
     /// Equal.
     Equal,
     /// Less.
@@ -226,7 +231,7 @@ impl Expr {
             Self::Binary(op, left, right) => match op {
                 Binary::Equal | Binary::Less | Binary::AtMost => Kind::Boolean,
                 Binary::AddMonths | Binary::AddDays => Kind::Date,
-                Binary::Multiply | Binary::YearsUntil => Kind::Integer,
+                Binary::Multiply | Binary::Divide(_) | Binary::YearsUntil => Kind::Integer,
                 // Only a month and a number of months give a month; any other sum or difference is a number.
                 Binary::Add | Binary::Subtract if left.kind() == Kind::Month && right.kind() == Kind::Integer => {
                     Kind::Month

@@ -131,6 +131,8 @@ fn kind_of(ty: &Type) -> Kind {
         Type::Month => Kind::Month,
         Type::Enum(_) => Kind::Enum,
         Type::Text { .. } | Type::Identifier(_) => Kind::Text,
-        Type::Integer { .. } | Type::Money { .. } | Type::Group(_) | Type::List { .. } => Kind::Integer,
+        Type::Integer { .. } | Type::Decimal { .. } | Type::Money { .. } | Type::Group(_) | Type::List { .. } => {
+            Kind::Integer
+        }
     }
 }

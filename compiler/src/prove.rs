@@ -19,6 +19,7 @@
 mod diagram;
 mod open;
 mod order;
+mod scaled;
 mod search;
 mod table;
 mod term;

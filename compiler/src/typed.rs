@@ -1,12 +1,16 @@
 //! The checked tree: names resolved, every expression with its type and range. Owns its shape and its canonical text,
 //! which is the basis of meaning hashes and of "the same expression" in proofs.
-//! Invariant: `ty` of an integer expression is a range that contains every value it can take; an expression that is not
+//! Invariant: `ty` of a number is a range that contains every value it can take; an expression that is not
 //! `optional` is never absent where it is used. Must not know: IR, layout, diagnostics.
+
+mod words;
+pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_word};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
 use crate::package::CitationText;
 use crate::source::Span;
-use guiju_runtime::date::{Date, YearMonth};
+use guiju_runtime::date::Date;
+use guiju_runtime::number::{self, Rounding};
 use guiju_runtime::value::{Schema, Type};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -101,6 +105,19 @@ pub enum Node {
     Default(Box<TypedExpr>, Box<TypedExpr>),
     /// Arithmetic.
     Arithmetic(Arithmetic, Box<TypedExpr>, Box<TypedExpr>),
+    /// The same number with so many more digits after the point.
+    Scale(Box<TypedExpr>, u8),
+    /// A number, or a quotient of two, to so many digits after the point.
+    Round {
+        /// How.
+        rounding: Rounding,
+        /// The number or dividend.
+        value: Box<TypedExpr>,
+        /// The divisor, never 0.
+        divisor: Option<Box<TypedExpr>>,
+        /// Digits kept.
+        digits: u8,
+    },
     /// Date or month and a period.
     Shift(Box<TypedExpr>, i32, PeriodUnit),
     /// Choice.
@@ -446,11 +463,22 @@ impl TypedExpr {
         }
     }
 
+    /// Without added digits, with the words of it that those of `range` mean.
+    pub fn unscaled(&self, range: (i64, i64)) -> (&Self, (i64, i64)) {
+        let Node::Scale(inner, digits) = &self.node else { return (self, range) };
+        let by = number::power(*digits).unwrap_or(i64::MAX);
+        let low =
+            if range.0 == i64::MIN { range.0 } else { range.0.div_euclid(by) + i64::from(range.0.rem_euclid(by) > 0) };
+        let high = if range.1 == i64::MAX { range.1 } else { range.1.div_euclid(by) };
+        inner.unscaled((low, high))
+    }
+
     /// Its direct parts.
     pub fn parts(&self) -> Vec<&TypedExpr> {
         match &self.node {
             Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
-            Node::Not(a) | Node::Present(a) | Node::Shift(a, ..) => vec![a],
+            Node::Not(a) | Node::Present(a) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
+            Node::Round { value, divisor, .. } => std::iter::once(value).chain(divisor).map(|part| &**part).collect(),
             Node::And(a, b)
             | Node::Or(a, b)
             | Node::Compare(_, a, b)
@@ -501,6 +529,8 @@ impl TypedExpr {
             Node::Present(_) => "present".into(),
             Node::Default(..) => "default".into(),
             Node::Arithmetic(op, ..) => format!("{op:?}"),
+            Node::Scale(_, digits) => format!("scale {digits}"),
+            Node::Round { rounding, digits, .. } => format!("round {rounding:?} {digits}"),
             Node::Shift(_, n, unit) => format!("shift {n} {unit:?}"),
             Node::If(..) => "if".into(),
             Node::Call(f, _) => format!("{f:?}"),
@@ -515,76 +545,5 @@ impl TypedExpr {
             part.write(out);
         }
         out.push(')');
-    }
-}
-
-/// A word of a type, in source syntax.
-pub fn show_word(ty: &Type, word: i64) -> String {
-    match ty {
-        Type::Boolean => if word == 0 { "否" } else { "是" }.to_owned(),
-        Type::Date => Date::from_days(word).map_or_else(|| word.to_string(), |d| d.to_string()),
-        Type::Month => YearMonth::from_index(word).map_or_else(|| word.to_string(), |m| m.to_string()),
-        Type::Enum(e) => usize::try_from(word)
-            .ok()
-            .and_then(|i| e.variants.get(i))
-            .map_or_else(|| word.to_string(), |(name, _)| name.clone()),
-        _ => word.to_string(),
-    }
-}
-
-/// A set of words in source syntax: every variant by name, numbers and dates as closed intervals.
-pub fn show_set(ty: &Type, intervals: &[(i64, i64)]) -> String {
-    let (least, most) = domain(ty);
-    let mut parts = Vec::new();
-    for (low, high) in intervals {
-        match ty {
-            // Both are at most as many as the declared variants.
-            Type::Enum(_) | Type::Boolean => parts.extend((*low..=*high).map(|w| show_word(ty, w))),
-            _ if low == high => parts.push(show_word(ty, *low)),
-            _ if *low <= least => parts.push(format!("<= {}", show_word(ty, *high))),
-            _ if *high >= most => parts.push(format!(">= {}", show_word(ty, *low))),
-            _ => parts.push(format!("{}..{}", show_word(ty, *low), show_word(ty, *high))),
-        }
-    }
-    parts.join(", ")
-}
-
-/// The words a type can take, as a closed interval; texts count as all non-negative words.
-pub fn domain(ty: &Type) -> (i64, i64) {
-    match ty {
-        Type::Boolean => (0, 1),
-        Type::Integer { low, high, .. } | Type::Money { low, high } => (*low, *high),
-        Type::Date => (i64::from(Date::MIN.days()), i64::from(Date::MAX.days())),
-        Type::Month => (12, 119_999),
-        Type::Enum(e) => (0, e.variants.len() as i64 - 1),
-        _ => (0, i64::MAX),
-    }
-}
-
-/// A type as written in Chinese.
-pub fn show_type(ty: &Type) -> String {
-    match ty {
-        Type::Boolean => "是否".into(),
-        Type::Integer { low, high, unit } => match unit {
-            Some(u) => format!("整数 {low}..{high} [{u}]"),
-            None => format!("整数 {low}..{high}"),
-        },
-        Type::Money { low, high } => format!("金额 {low}..{high}"),
-        Type::Date => "日期".into(),
-        Type::Month => "年月".into(),
-        Type::Text { max } => format!("文本 最长 {max}"),
-        Type::Identifier(kind) => {
-            use guiju_runtime::value::IdentifierKind as K;
-            match kind {
-                K::CitizenId => "公民身份号码",
-                K::CreditCode => "统一社会信用代码",
-                K::CertificateId => "证照标识",
-                K::UnitCode => "不动产单元代码",
-            }
-            .into()
-        }
-        Type::Enum(e) => e.name.clone(),
-        Type::Group(g) => g.name.clone(),
-        Type::List { element, max } => format!("列表 {} 至多 {max}", show_type(element)),
     }
 }

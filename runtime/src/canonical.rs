@@ -3,7 +3,7 @@
 //! never allocates more than a constant times the bytes it was given. Must not know: keys, ledgers, JSON.
 //!
 //! Form 1: the byte 1, then the fact. A fact: a state byte (0 known, 1 unknown, 2 absent), the value if known. Boolean: 0 or 1.
-//! Integers and money: 8 bytes; dates and months: 4; variants: 2; all big-endian, two's complement. Text: length in bytes (4),
+//! Integers, decimals (as words) and money (in 分): 8 bytes; dates and months: 4; variants: 2; all big-endian, two's complement. Text: length in bytes (4),
 //! UTF-8. Group: fields in order, a required one as its value, an optional one as a fact. List: count (4), elements.
 
 use crate::date::{Date, YearMonth};
@@ -142,7 +142,9 @@ fn read_value(ty: &Type, input: &mut Input<'_>) -> Result<Value, CanonicalFault>
             [1] => Value::Boolean(true),
             [_] => return Err(malformed),
         },
-        Type::Integer { .. } | Type::Money { .. } => Value::Integer(i64::from_be_bytes(input.take()?)),
+        Type::Integer { .. } | Type::Decimal { .. } | Type::Money { .. } => {
+            Value::Integer(i64::from_be_bytes(input.take()?))
+        }
         Type::Date => Value::Date(Date::from_days(i64::from(i32::from_be_bytes(input.take()?))).ok_or(malformed)?),
         Type::Month => {
             Value::Month(YearMonth::from_index(i64::from(i32::from_be_bytes(input.take()?))).ok_or(malformed)?)

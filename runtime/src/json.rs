@@ -2,10 +2,12 @@
 //! Invariant: what `fact_from_json` accepts fits its type; `fact_to_json` then `fact_from_json` gives the fact back.
 //! Must not know: frames, policies, HTTP.
 //!
-//! Spelling: enums by name, dates `"2017-03-16"`, months `"2017-03"`, `null` for absent (无), `{"$unknown": true}` for unknown
+//! Spelling: money as a whole number of 分, decimals as text with all their digits `"0.030"` (a JSON number would be read as
+//! binary floating point somewhere on the way; fewer digits are read too), enums by name, dates `"2017-03-16"`, months `"2017-03"`, `null` for absent (无), `{"$unknown": true}` for unknown
 //! (未知). Every field is written, optional ones too: silence would not say which of the two is meant.
 
 use crate::date::{Date, YearMonth};
+use crate::number;
 use crate::schema::{self, Misfit, Reason, Wanted};
 use crate::value::{Fact, GroupType, Type, Value};
 use serde_json::{Map, Value as Json};
@@ -73,6 +75,9 @@ fn read_value(ty: &Type, json: &Json, path: &str) -> Result<Value, JsonFault> {
     Ok(match ty {
         Type::Boolean => Value::Boolean(json.as_bool().ok_or_else(wrong)?),
         Type::Integer { .. } | Type::Money { .. } => Value::Integer(json.as_i64().ok_or_else(wrong)?),
+        Type::Decimal { scale, .. } => {
+            Value::Integer(json.as_str().and_then(|text| number::parse(text, *scale)).ok_or_else(wrong)?)
+        }
         Type::Date => Value::Date(json.as_str().and_then(parse_date).ok_or_else(wrong)?),
         Type::Month => Value::Month(json.as_str().and_then(parse_month).ok_or_else(wrong)?),
         Type::Text { .. } | Type::Identifier(_) => Value::Text(json.as_str().ok_or_else(wrong)?.to_owned()),
@@ -120,6 +125,7 @@ fn read_group(group: &GroupType, object: &Map<String, Json>, path: &str) -> Resu
 fn write_value(ty: &Type, value: &Value) -> Json {
     match (ty, value) {
         (_, Value::Boolean(b)) => Json::Bool(*b),
+        (Type::Decimal { scale, .. }, Value::Integer(n)) => Json::String(number::show(*n, *scale)),
         (_, Value::Integer(n)) => Json::from(*n),
         (_, Value::Date(d)) => Json::String(d.to_string()),
         (_, Value::Month(m)) => Json::String(m.to_string()),

@@ -6,6 +6,7 @@ pub mod frame;
 pub mod identifier;
 pub mod json;
 pub mod module;
+pub mod number;
 pub mod schema;
 pub mod trace;
 pub mod value;

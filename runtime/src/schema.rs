@@ -3,6 +3,7 @@
 //! fields are known, and optional fields are known, absent or unknown. Must not know: JSON, bytes, frames, policies.
 
 use crate::identifier::{self, IdentifierFault};
+use crate::number;
 use crate::value::{Fact, GroupType, IdentifierKind, Type, Value};
 use std::fmt;
 use unicode_normalization::is_nfc;
@@ -29,10 +30,12 @@ pub enum Reason {
     },
     /// A number outside its range.
     Range {
-        /// Least.
+        /// Least, as a word.
         low: i64,
-        /// Greatest.
+        /// Greatest, as a word.
         high: i64,
+        /// Digits after the point of both.
+        scale: u8,
     },
     /// A text longer than its type allows.
     TooLong {
@@ -65,6 +68,11 @@ pub enum Wanted {
     Boolean,
     /// A whole number.
     Integer,
+    /// A number as text.
+    Decimal {
+        /// Most digits after the point.
+        scale: u8,
+    },
     /// A date.
     Date,
     /// A month.
@@ -85,6 +93,7 @@ impl Wanted {
         match ty {
             Type::Boolean => Self::Boolean,
             Type::Integer { .. } | Type::Money { .. } => Self::Integer,
+            Type::Decimal { scale, .. } => Self::Decimal { scale: *scale },
             Type::Date => Self::Date,
             Type::Month => Self::Month,
             Type::Text { .. } | Type::Identifier(_) => Self::Text,
@@ -94,8 +103,11 @@ impl Wanted {
         }
     }
 
-    fn zh(self) -> &'static str {
-        match self {
+    fn zh(self) -> String {
+        let text = match self {
+            Self::Decimal { scale } => {
+                return format!("带引号、至多 {scale} 位小数的数，如 \"{}\"", number::show(0, scale));
+            }
             Self::Boolean => "是或否",
             Self::Integer => "整数",
             Self::Date => "形如 2017-03-16 的日期",
@@ -104,11 +116,15 @@ impl Wanted {
             Self::Enum => "枚举值的名称",
             Self::Group => "一组字段",
             Self::List => "列表",
-        }
+        };
+        text.to_owned()
     }
 
-    fn en(self) -> &'static str {
-        match self {
+    fn en(self) -> String {
+        let text = match self {
+            Self::Decimal { scale } => {
+                return format!("a quoted number of at most {scale} decimals, such as \"{}\"", number::show(0, scale));
+            }
             Self::Boolean => "true or false",
             Self::Integer => "a whole number",
             Self::Date => "a date such as 2017-03-16",
@@ -117,7 +133,8 @@ impl Wanted {
             Self::Enum => "the name of a variant",
             Self::Group => "a group of fields",
             Self::List => "a list",
-        }
+        };
+        text.to_owned()
     }
 }
 
@@ -126,7 +143,9 @@ impl Reason {
     pub fn zh(&self) -> String {
         match self {
             Self::Kind { wanted } => format!("应为{}", wanted.zh()),
-            Self::Range { low, high } => format!("应在 {low} 与 {high} 之间"),
+            Self::Range { low, high, scale } => {
+                format!("应在 {} 与 {} 之间", number::show(*low, *scale), number::show(*high, *scale))
+            }
             Self::TooLong { max } => format!("超过 {max} 个字符"),
             Self::NotNormal => "文本须为 NFC 规范形式".to_owned(),
             Self::Invisible => "文本含有控制字符或不可见字符".to_owned(),
@@ -142,7 +161,9 @@ impl Reason {
     pub fn en(&self) -> String {
         match self {
             Self::Kind { wanted } => format!("should be {}", wanted.en()),
-            Self::Range { low, high } => format!("should lie between {low} and {high}"),
+            Self::Range { low, high, scale } => {
+                format!("should lie between {} and {}", number::show(*low, *scale), number::show(*high, *scale))
+            }
             Self::TooLong { max } => format!("has more than {max} characters"),
             Self::NotNormal => "text should be in normalisation form C".to_owned(),
             Self::Invisible => "text has a control or invisible character".to_owned(),
@@ -206,7 +227,11 @@ fn value_fits(ty: &Type, value: &Value, path: &mut Path) -> Result<(), Misfit> {
     let fits = match (ty, value) {
         (Type::Boolean, Value::Boolean(_)) | (Type::Date, Value::Date(_)) | (Type::Month, Value::Month(_)) => Ok(()),
         (Type::Integer { low, high, .. } | Type::Money { low, high }, Value::Integer(n)) => {
-            if (*low..=*high).contains(n) { Ok(()) } else { Err(Reason::Range { low: *low, high: *high }) }
+            if (*low..=*high).contains(n) { Ok(()) } else { Err(Reason::Range { low: *low, high: *high, scale: 0 }) }
+        }
+        (Type::Decimal { low, high, scale, .. }, Value::Integer(n)) => {
+            let range = Reason::Range { low: *low, high: *high, scale: *scale };
+            if (*low..=*high).contains(n) { Ok(()) } else { Err(range) }
         }
         (Type::Text { max }, Value::Text(text)) => text_fits(*max, text),
         (Type::Identifier(kind), Value::Text(text)) => identifier_fits(*kind, text),

@@ -87,6 +87,18 @@ pub enum Type {
         /// Unit, for messages and unit checks.
         unit: Option<String>,
     },
+    /// A number with `scale` digits after the point, in a closed range; words count units of `10^-scale`. In 元 it is an
+    /// amount finer than 分, such as a unit price.
+    Decimal {
+        /// Least, as a word.
+        low: i64,
+        /// Greatest, as a word.
+        high: i64,
+        /// Digits after the point, at most `number::SCALE_MAX`.
+        scale: u8,
+        /// Unit, for messages and unit checks.
+        unit: Option<String>,
+    },
     /// An amount of CNY in 分, in a closed range.
     Money {
         /// Least.
@@ -123,7 +135,7 @@ pub enum Type {
 pub enum Value {
     /// Of `Boolean`.
     Boolean(bool),
-    /// Of `Integer` and `Money`.
+    /// Of `Integer`, `Decimal` (its word) and `Money` (in 分).
     Integer(i64),
     /// Of `Date`.
     Date(Date),

@@ -3,6 +3,7 @@
 
 use super::{Name, Path};
 use crate::source::Span;
+use guiju_runtime::number::Rounding;
 
 /// A literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +21,29 @@ pub enum LiteralKind {
     Boolean(bool),
     /// `24`
     Integer(i64),
+    /// `0.030`: 30 with three digits after the point.
+    Decimal(i64, u8),
+    /// `12.34 元`: 1234 with two digits after the point, in 元.
+    Money(i64, u8, MoneyUnit),
     /// `2017-03-16`; not yet known to exist.
     Date(i32, u8, u8),
     /// `2017-03`
     Month(i32, u8),
     /// `"…"`
     Text(String),
+}
+
+/// Units of an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoneyUnit {
+    /// `分`: 0.01 元.
+    Fen,
+    /// `元`
+    Yuan,
+    /// `万元`
+    WanYuan,
+    /// `亿元`
+    YiYuan,
 }
 
 /// Comparison operators.
@@ -130,6 +148,10 @@ pub enum ExprKind {
     Subtract(Box<Expr>, Box<Expr>),
     /// `a * b`
     Multiply(Box<Expr>, Box<Expr>),
+    /// `a / b`; only directly inside a rounding.
+    Divide(Box<Expr>, Box<Expr>),
+    /// `四舍五入(a, n)`: to `n` digits after the point.
+    Round(Rounding, Box<Expr>, u8),
     /// `d + 3 年`; negative for `-`.
     Shift(Box<Expr>, i32, PeriodUnit),
     /// `如果 c 则 a 否则 b`

@@ -107,12 +107,21 @@ pub enum TypeKind {
         /// Unit.
         unit: Option<Name>,
     },
-    /// `金额 lo..hi`, in 分
+    /// `小数 0.00..1.00 [unit]`
+    Decimal {
+        /// Least.
+        low: Literal,
+        /// Greatest.
+        high: Literal,
+        /// Unit.
+        unit: Option<Name>,
+    },
+    /// `金额 0 元..100 万元`
     Money {
         /// Least.
-        low: i64,
+        low: Literal,
         /// Greatest.
-        high: i64,
+        high: Literal,
     },
     /// `日期`
     Date,

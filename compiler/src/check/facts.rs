@@ -1,10 +1,10 @@
-//! What is known where an expression stands, because of conditions around it: which paths are present, which integer
-//! expressions lie in which range. Invariant: a fact holds whenever control reaches the place (unknown conditions never
+//! What is known where an expression stands, because of conditions around it: which paths are present, which numbers
+//! lie in which range. Invariant: a fact holds whenever control reaches the place (unknown conditions never
 //! reach it). Must not know: names, diagnostics.
 
+use super::numbers::is_number;
 use crate::ast::Compare;
-use crate::typed::{Node, TypedExpr};
-use guiju_runtime::value::Type;
+use crate::typed::{Node, TypedExpr, domain};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Facts that hold at a place.
@@ -97,18 +97,23 @@ fn compared(op: Compare, a: &TypedExpr, b: &TypedExpr, truth: bool) -> Facts {
         (Some(w), None) => (b, w, mirror(op)),
         _ => return Facts::default(),
     };
-    if !matches!(expr.ty, Type::Integer { .. } | Type::Money { .. }) {
+    if !is_number(&expr.ty) {
         return Facts::default();
     }
     let op = if truth { op } else { negate(op) };
+    let (low, high) = domain(&expr.ty);
     let range = match op {
         Compare::Equal => (word, word),
+        // A hole at an end of the range shortens it.
+        Compare::NotEqual if word == low => (word.saturating_add(1), i64::MAX),
+        Compare::NotEqual if word == high => (i64::MIN, word.saturating_sub(1)),
         Compare::NotEqual => return Facts::default(),
         Compare::Less => (i64::MIN, word.saturating_sub(1)),
         Compare::AtMost => (i64::MIN, word),
         Compare::Greater => (word.saturating_add(1), i64::MAX),
         Compare::AtLeast => (word, i64::MAX),
     };
+    let (expr, range) = expr.unscaled(range);
     Facts { present: BTreeSet::new(), ranges: BTreeMap::from([(expr.canonical(), range)]) }
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
         | ExprKind::Absent(a)
         | ExprKind::InForce(a)
         | ExprKind::InPast(a, _)
+        | ExprKind::Round(_, a, _)
         | ExprKind::Shift(a, ..) => mentioned(a, into),
         ExprKind::And(a, b)
         | ExprKind::Or(a, b)
@@ -23,7 +24,8 @@ pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
         | ExprKind::Default(a, b)
         | ExprKind::Add(a, b)
         | ExprKind::Subtract(a, b)
-        | ExprKind::Multiply(a, b) => {
+        | ExprKind::Multiply(a, b)
+        | ExprKind::Divide(a, b) => {
             mentioned(a, into);
             mentioned(b, into);
         }

@@ -1,12 +1,13 @@
-//! Typing of operators, functions and quantifiers, with the range of every number. Invariant: no accepted operation can
-//! leave ±2^53, whatever its operands within their ranges. Must not know: statements around the expression.
+//! Typing of comparisons, choices, functions and quantifiers; arithmetic is `numbers`'. Invariant: the range of every number
+//! it gives contains every value of it. Must not know: statements around the expression.
 
-use super::scope::{NUMBER_MAX, is_scalar};
+use super::numbers::{is_number, number_type, unit_of};
+use super::scope::is_scalar;
 use super::types::{Typer, make};
 use crate::ast::{self, Compare, ExprKind, Function, PeriodUnit, Quantifier};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Arithmetic, Node, Quantified, Start, TypedExpr, domain, show_type};
+use crate::typed::{Node, Quantified, Start, TypedExpr, domain, scale_of, show_type};
 use guiju_runtime::value::Type;
 
 impl Typer<'_> {
@@ -26,8 +27,8 @@ impl Typer<'_> {
     /// `a < b` and the like.
     pub(crate) fn compare(&mut self, op: Compare, a: &ast::Expr, b: &ast::Expr, span: Span) -> Option<TypedExpr> {
         let (a, b) = self.sides(a, b)?;
-        let joined = self.join(&a, &b, span)?;
-        let ordered = matches!(joined, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month);
+        let (a, b, joined) = self.join(a, b, span)?;
+        let ordered = is_number(&joined) || matches!(joined, Type::Date | Type::Month);
         if !ordered && !matches!(op, Compare::Equal | Compare::NotEqual) {
             return self.fail(
                 Diagnostic::new(
@@ -56,10 +57,26 @@ impl Typer<'_> {
                     "only constants may stand in a set",
                 ));
             }
-            self.join(&a, &item_typed, item.span)?;
-            constants.push(item_typed);
+            let constant = self.constant_like(&a, item_typed)?;
+            constants.push(constant);
         }
         Some(make(Node::In(Box::new(a), constants), Type::Boolean, span))
+    }
+
+    /// A constant as a word of `like`'s type, which it is compared with for being equal.
+    pub(crate) fn constant_like(&mut self, like: &TypedExpr, constant: TypedExpr) -> Option<TypedExpr> {
+        let span = constant.span;
+        let (same, constant, _) = self.join(like.clone(), constant, span)?;
+        if scale_of(&same.ty) == scale_of(&like.ty) {
+            return Some(constant);
+        }
+        let digits = scale_of(&like.ty);
+        self.fail(Diagnostic::new(
+            Code::BadLiteral,
+            span,
+            format!("此处的数至多 {digits} 位小数"),
+            format!("numbers here have at most {digits} decimals"),
+        ))
     }
 
     /// `x 存在`
@@ -129,7 +146,7 @@ impl Typer<'_> {
             return self.always_present(&value.canonical(), span);
         }
         let other = self.infer(b, Some(&value.ty))?;
-        let ty = self.join(&value, &other, span)?;
+        let (value, other, ty) = self.join(value, other, span)?;
         let optional = other.optional;
         Some(TypedExpr { node: Node::Default(Box::new(value), Box::new(other)), ty, optional, span })
     }
@@ -154,137 +171,28 @@ impl Typer<'_> {
             let b = self.knowing(&on_false, |t| t.infer(b, Some(&hint)))?;
             (a, b)
         };
-        let ty = self.join(&a, &b, span)?;
+        let (a, b, ty) = self.join(a, b, span)?;
         let optional = a.optional || b.optional;
         Some(TypedExpr { node: Node::If(Box::new(c), Box::new(a), Box::new(b)), ty, optional, span })
     }
 
-    /// The least type that holds both, or a finding.
-    pub(crate) fn join(&mut self, a: &TypedExpr, b: &TypedExpr, span: Span) -> Option<Type> {
+    /// The least type that holds both, and both as they stand in it; or a finding.
+    pub(crate) fn join(&mut self, a: TypedExpr, b: TypedExpr, span: Span) -> Option<(TypedExpr, TypedExpr, Type)> {
         use Type as T;
-        let literal_number = |e: &TypedExpr| e.constant().is_some() && matches!(e.ty, T::Integer { .. });
         match (&a.ty, &b.ty) {
-            (T::Integer { low: l1, high: h1, unit: u1 }, T::Integer { low: l2, high: h2, unit: u2 }) => {
-                let unit = self.join_units(u1.as_ref(), u2.as_ref(), span)?;
-                Some(T::Integer { low: *l1.min(l2), high: *h1.max(h2), unit })
+            (x, y) if is_number(x) && is_number(y) => self.join_numbers(a, b, span),
+            (T::Text { max: m1 }, T::Text { max: m2 }) => {
+                let ty = T::Text { max: *m1.max(m2) };
+                Some((a, b, ty))
             }
-            (T::Money { low: l1, high: h1 }, T::Money { low: l2, high: h2 }) => {
-                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
+            (x, y) if x == y => {
+                let ty = x.clone();
+                Some((a, b, ty))
             }
-            (T::Money { low: l1, high: h1 }, T::Integer { low: l2, high: h2, unit: None }) if literal_number(b) => {
-                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
-            }
-            (T::Integer { low: l1, high: h1, unit: None }, T::Money { low: l2, high: h2 }) if literal_number(a) => {
-                Some(T::Money { low: *l1.min(l2), high: *h1.max(h2) })
-            }
-            (T::Text { max: m1 }, T::Text { max: m2 }) => Some(T::Text { max: *m1.max(m2) }),
-            (x, y) if x == y => Some(x.clone()),
             (x, y) => {
                 self.mismatch(if b.constant().is_some() || a.constant().is_none() { b.span } else { a.span }, x, y)
             }
         }
-    }
-
-    fn join_units(&mut self, a: Option<&String>, b: Option<&String>, span: Span) -> Option<Option<String>> {
-        match (a, b) {
-            (Some(x), Some(y)) if x != y => self.fail(
-                Diagnostic::new(
-                    Code::UnitMismatch,
-                    span,
-                    format!("单位不同：`{x}` 与 `{y}`"),
-                    format!("the units differ: `{x}` and `{y}`"),
-                )
-                .help("先换算为同一单位", "convert to one unit first"),
-            ),
-            (x, y) => Some(x.or(y).cloned()),
-        }
-    }
-
-    /// `a + b`, `a - b`, `a * b`
-    pub(crate) fn arithmetic(&mut self, expr: &ast::Expr) -> Option<TypedExpr> {
-        let (op, a, b) = match &expr.kind {
-            ExprKind::Add(a, b) => (Arithmetic::Add, a, b),
-            ExprKind::Subtract(a, b) => (Arithmetic::Subtract, a, b),
-            ExprKind::Multiply(a, b) => (Arithmetic::Multiply, a, b),
-            _ => return None,
-        };
-        let (a, b) = (self.present(a, None)?, self.present(b, None)?);
-        for side in [&a, &b] {
-            if !matches!(side.ty, Type::Integer { .. } | Type::Money { .. }) {
-                let finding = Diagnostic::new(
-                    Code::TypeMismatch,
-                    side.span,
-                    format!("`{}` 不能作加减乘", show_type(&side.ty)),
-                    format!("`{}` cannot be added, subtracted or multiplied", show_type(&side.ty)),
-                );
-                return self.fail(finding.help(
-                    "日期用 `+ 3 年` 移动，用 `日差(早, 晚)` 求差",
-                    "move dates by `+ 3 years`; take differences by `days_between(earlier, later)`",
-                ));
-            }
-        }
-        let ty = self.arithmetic_type(op, &a, &b, expr.span)?;
-        Some(make(Node::Arithmetic(op, Box::new(a), Box::new(b)), ty, expr.span))
-    }
-
-    fn arithmetic_type(&mut self, op: Arithmetic, a: &TypedExpr, b: &TypedExpr, span: Span) -> Option<Type> {
-        let ((al, ah), (bl, bh)) = (wide(&a.ty), wide(&b.ty));
-        let (low, high) = match op {
-            Arithmetic::Add => (al + bl, ah + bh),
-            Arithmetic::Subtract => (al - bh, ah - bl),
-            Arithmetic::Multiply => {
-                let corners = [al * bl, al * bh, ah * bl, ah * bh];
-                (corners.into_iter().min()?, corners.into_iter().max()?)
-            }
-        };
-        let (low, high) = self.bounded(low, high, span)?;
-        match (&a.ty, &b.ty) {
-            (Type::Money { .. }, Type::Money { .. }) if op == Arithmetic::Multiply => self.fail(Diagnostic::new(
-                Code::UnitMismatch,
-                span,
-                "金额不能与金额相乘",
-                "money cannot be multiplied by money",
-            )),
-            (Type::Money { .. }, Type::Money { .. }) => Some(Type::Money { low, high }),
-            (Type::Money { .. }, Type::Integer { .. }) | (Type::Integer { .. }, Type::Money { .. }) => {
-                let literal = a.constant().is_some() || b.constant().is_some();
-                if op != Arithmetic::Multiply && !literal {
-                    return self.fail(Diagnostic::new(
-                        Code::UnitMismatch,
-                        span,
-                        "金额不能与整数相加减",
-                        "money and a plain integer cannot be added",
-                    ));
-                }
-                Some(Type::Money { low, high })
-            }
-            (Type::Integer { unit: u1, .. }, Type::Integer { unit: u2, .. }) => {
-                let unit = if op == Arithmetic::Multiply {
-                    if u1.is_some() && u2.is_some() { None } else { u1.clone().or_else(|| u2.clone()) }
-                } else {
-                    self.join_units(u1.as_ref(), u2.as_ref(), span)?
-                };
-                Some(Type::Integer { low, high, unit })
-            }
-            _ => None,
-        }
-    }
-
-    /// The range as i64 if it stays within ±2^53.
-    fn bounded(&mut self, low: i128, high: i128, span: Span) -> Option<(i64, i64)> {
-        let max = i128::from(NUMBER_MAX);
-        if low < -max || high > max {
-            return self.fail(
-                Diagnostic::new(
-                    Code::Overflow,
-                    span,
-                    format!("结果可达 {low}..{high}，超过 2 的 53 次方"),
-                    format!("the result may reach {low}..{high}, beyond 2 to the 53rd"),
-                )
-                .help("缩小操作数的范围", "narrow the ranges of the operands"),
-            );
-        }
-        Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?))
     }
 
     /// `date + 3 年`
@@ -369,7 +277,7 @@ impl Typer<'_> {
             Some(e) => Some(self.present(e, value.as_ref().map(|v| &v.ty))?),
             None => None,
         };
-        let ty = self.quantified_type(*quantifier, value.as_ref(), empty.as_ref(), max, expr.span)?;
+        let (value, empty, ty) = self.quantified_type(*quantifier, value, empty, max, expr.span)?;
         let absent_is_empty = self.absent_is_empty(&place.access.start);
         let quantified = Quantified {
             quantifier: *quantifier,
@@ -396,51 +304,65 @@ impl Typer<'_> {
     fn quantified_type(
         &mut self,
         quantifier: Quantifier,
-        value: Option<&TypedExpr>,
-        empty: Option<&TypedExpr>,
+        value: Option<TypedExpr>,
+        empty: Option<TypedExpr>,
         max: u32,
         span: Span,
-    ) -> Option<Type> {
-        match (quantifier, value) {
-            (Quantifier::Exists | Quantifier::All, _) => Some(Type::Boolean),
-            (Quantifier::Count, _) => Some(Type::Integer { low: 0, high: i64::from(max), unit: None }),
-            (Quantifier::CountDistinct, Some(v)) if is_scalar(&v.ty) => {
-                Some(Type::Integer { low: 0, high: i64::from(max), unit: None })
-            }
+    ) -> Option<(Option<TypedExpr>, Option<TypedExpr>, Type)> {
+        let count = Type::Integer { low: 0, high: i64::from(max), unit: None };
+        let ty = match (quantifier, &value) {
+            (Quantifier::Exists | Quantifier::All, _) => Type::Boolean,
+            (Quantifier::Count, _) => count,
+            (Quantifier::CountDistinct, Some(v)) if is_scalar(&v.ty) => count,
+            (Quantifier::Sum, Some(v)) if !is_number(&v.ty) => return self.no_aggregate(&v.ty, v.span),
             (Quantifier::Sum, Some(v)) => {
-                let (low, high) = wide(&v.ty);
-                let (low, high) =
-                    self.bounded((low * i128::from(max)).min(0), (high * i128::from(max)).max(0), span)?;
-                match &v.ty {
-                    Type::Integer { unit, .. } => Some(Type::Integer { low, high, unit: unit.clone() }),
-                    Type::Money { .. } => Some(Type::Money { low, high }),
-                    other => self.no_aggregate(other, v.span),
-                }
+                let (low, high) = domain(&v.ty);
+                let all = |word: i64| i128::from(word) * i128::from(max);
+                let scale = scale_of(&v.ty);
+                let (low, high) = self.bounded((all(low).min(0), all(high).max(0)), scale, span)?;
+                number_type(low, high, scale, unit_of(&v.ty))
             }
             (Quantifier::Max | Quantifier::Min, Some(v)) => {
-                if !matches!(v.ty, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month) {
+                if !is_number(&v.ty) && !matches!(v.ty, Type::Date | Type::Month) {
                     return self.no_aggregate(&v.ty, v.span);
                 }
-                let Some(empty) = empty else {
-                    return self.fail(
-                        Diagnostic::new(
-                            Code::TypeMismatch,
-                            span,
-                            "列表为空时没有最大最小值",
-                            "an empty list has no greatest or least value",
-                        )
-                        .help("写上 `空则 …`", "add `empty …`"),
-                    );
-                };
-                self.join(v, empty, span)
+                let Some(empty) = empty else { return self.no_extreme(span) };
+                let (value, empty, ty) = self.join(v.clone(), empty, span)?;
+                return Some((Some(value), Some(empty), ty));
             }
-            _ => self.fail(Diagnostic::new(
+            _ => {
+                return self.fail(Diagnostic::new(
+                    Code::TypeMismatch,
+                    span,
+                    "缺少要计算的值",
+                    "the value to compute with is missing",
+                ));
+            }
+        };
+        if let Some(empty) = empty {
+            return self.fail(
+                Diagnostic::new(
+                    Code::TypeMismatch,
+                    empty.span,
+                    "空列表的合计与计数就是 0",
+                    "sums and counts of an empty list are 0",
+                )
+                .help("去掉 `空则 …`", "remove `empty …`"),
+            );
+        }
+        Some((value, None, ty))
+    }
+
+    fn no_extreme<T>(&mut self, span: Span) -> Option<T> {
+        self.fail(
+            Diagnostic::new(
                 Code::TypeMismatch,
                 span,
-                "缺少要计算的值",
-                "the value to compute with is missing",
-            )),
-        }
+                "列表为空时没有最大最小值",
+                "an empty list has no greatest or least value",
+            )
+            .help("写上 `空则 …`", "add `empty …`"),
+        )
     }
 
     fn no_aggregate<T>(&mut self, ty: &Type, span: Span) -> Option<T> {
@@ -451,10 +373,4 @@ impl Typer<'_> {
             format!("this cannot be computed over `{}`", show_type(ty)),
         ))
     }
-}
-
-/// A type's range, wide enough to multiply.
-fn wide(ty: &Type) -> (i128, i128) {
-    let (low, high) = domain(ty);
-    (i128::from(low), i128::from(high))
 }

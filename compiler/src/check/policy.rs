@@ -2,6 +2,7 @@
 //! how much a policy may declare. Invariant: a policy it returns has every name resolved and every expression typed; the
 //! proofs over it are in the files beside this one. Must not know: lowering.
 
+use super::assign::assign;
 use super::facts::Facts;
 use super::names::evaluation_order;
 use super::report::Report;
@@ -10,7 +11,6 @@ use super::types::{DefinitionHead, Typer, Values, evidence_type};
 use super::{exceptions, outcomes, tables, writes};
 use crate::ast::{self, Clause};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::source::Span;
 use crate::typed::{self, Body, Definition, Evidence, Input, Key, Policy, Release, TypedExpr, show_type};
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -319,7 +319,7 @@ fn check_rest(item: &ast::PolicyItem, order: &[usize], from: usize, values: &Val
                 let (ty, optional) = (head.ty.clone(), head.optional);
                 let mut typer = Typer::new(values, report, Facts::default());
                 if let Some(v) = typer.infer(&d.value, Some(&ty)) {
-                    assign(&mut typer, &v, &ty, optional, None);
+                    assign(&mut typer, v, &ty, optional, None);
                 }
             }
             Clause::Table(t) => {
@@ -375,9 +375,9 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
     let ty_span = clause.ty.as_ref().map(|t| t.span);
     let mut typer = Typer::new(values, report, Facts::default());
     let base = typer.infer(&clause.value, Some(&ty));
-    let base_good = base.as_ref().is_some_and(|b| assign(&mut typer, b, &ty, optional, ty_span));
+    let base = base.and_then(|b| assign(&mut typer, b, &ty, optional, ty_span));
     let mut typed_exceptions = Vec::new();
-    let mut good = base_good;
+    let mut good = base.is_some();
     for e in &clause.exceptions {
         let mut typer = Typer::new(values, report, Facts::default());
         let Some(guard) = typer.boolean(&e.guard) else {
@@ -387,7 +387,7 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
         let known = typer.tells(&guard, true);
         let value = typer.knowing(&known, |t| {
             let v = t.infer(&e.value, Some(&ty))?;
-            assign(t, &v, &ty, optional, ty_span).then_some(v)
+            assign(t, v, &ty, optional, ty_span)
         });
         let citation = values.scope.cite(e.citation.as_ref(), report);
         match value {
@@ -410,89 +410,6 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
     let citation = values.scope.cite(clause.citation.as_ref(), report);
     let body = Body::Value { base: base?, exceptions: typed_exceptions };
     Some(Definition { name: clause.name.text.clone(), ty, optional, body, citation, span: clause.name.span })
-}
-
-/// Whether `value` can be kept as `ty`; a finding if not.
-pub(crate) fn assign(
-    typer: &mut Typer<'_>,
-    value: &TypedExpr,
-    ty: &Type,
-    optional: bool,
-    declared_at: Option<Span>,
-) -> bool {
-    if value.optional && !optional {
-        let text = value.canonical();
-        typer.report.add(
-            Diagnostic::new(
-                Code::MayBeAbsent,
-                value.span,
-                format!("`{text}` 可能为无"),
-                format!("`{text}` may be absent"),
-            )
-            .help(
-                format!("写 `{text} 或缺 …`，或把类型声明为可缺省（`?`）"),
-                format!("write `{text} default …`, or declare the type optional (`?`)"),
-            ),
-        );
-        return false;
-    }
-    match (&value.ty, ty) {
-        (Type::Integer { low: l, high: h, unit: found }, Type::Integer { low, high, unit: declared }) => {
-            if let (Some(f), Some(d)) = (found, declared)
-                && f != d
-            {
-                typer.report.add(Diagnostic::new(
-                    Code::UnitMismatch,
-                    value.span,
-                    format!("单位不同：`{f}` 与声明的 `{d}`"),
-                    format!("the units differ: `{f}` and the declared `{d}`"),
-                ));
-                return false;
-            }
-            within((*l, *h), (*low, *high), value.span, declared_at, typer.report)
-        }
-        (Type::Money { low: l, high: h }, Type::Money { low, high }) => {
-            within((*l, *h), (*low, *high), value.span, declared_at, typer.report)
-        }
-        (Type::Integer { low: l, high: h, unit: None }, Type::Money { low, high }) if value.constant().is_some() => {
-            within((*l, *h), (*low, *high), value.span, declared_at, typer.report)
-        }
-        (Type::Text { max: found }, Type::Text { max }) => {
-            if found > max {
-                typer.report.add(Diagnostic::new(
-                    Code::RangeExceeded,
-                    value.span,
-                    format!("文本可长达 {found} 个字符，声明的最长为 {max}"),
-                    format!("the text may have {found} characters, {max} are declared"),
-                ));
-            }
-            found <= max
-        }
-        (a, b) if a == b => true,
-        (a, b) => typer.mismatch::<()>(value.span, b, a).is_some(),
-    }
-}
-
-fn within(found: (i64, i64), declared: (i64, i64), span: Span, declared_at: Option<Span>, report: &mut Report) -> bool {
-    if declared.0 <= found.0 && found.1 <= declared.1 {
-        return true;
-    }
-    let wide = (declared.0.min(found.0), declared.1.max(found.1));
-    let mut finding = Diagnostic::new(
-        Code::RangeExceeded,
-        span,
-        format!("值可达 {}..{}，超出声明的 {}..{}", found.0, found.1, declared.0, declared.1),
-        format!("the value may reach {}..{}, beyond the declared {}..{}", found.0, found.1, declared.0, declared.1),
-    )
-    .help(
-        format!("把范围放宽为 {}..{}，或用 `如果` 限制该值", wide.0, wide.1),
-        format!("widen the range to {}..{}, or bound the value with `if`", wide.0, wide.1),
-    );
-    if let Some(at) = declared_at {
-        finding = finding.label(at, "声明的范围", "the declared range");
-    }
-    report.add(finding);
-    false
 }
 
 fn releases(item: &ast::PolicyItem, outcomes: &[typed::Outcome], report: &mut Report) -> Vec<Release> {

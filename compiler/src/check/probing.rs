@@ -6,6 +6,7 @@
 //! Must not know: releases, lowering.
 
 use super::flow::{Dependence, Flow, written};
+use super::numbers::is_number;
 use super::report::Report;
 use crate::ast::{Compare, PolicyKind};
 use crate::diagnostics::{Code, Diagnostic};
@@ -96,7 +97,7 @@ impl Probe<'_> {
             }
             return;
         }
-        let number = chosen && matches!(a.ty, Type::Integer { .. } | Type::Money { .. } | Type::Date | Type::Month);
+        let number = chosen && (is_number(&a.ty) || matches!(a.ty, Type::Date | Type::Month));
         let guess = number
             || !left.chosen.is_empty() && right.is_secret()
             || !right.chosen.is_empty() && left.is_secret()

@@ -2,13 +2,16 @@
 //! types. Invariant: every type in a scope is closed (no unknown names), its ranges are not empty, and groups nest at most
 //! [`GROUP_DEPTH_MAX`] deep. Must not know: policies' bodies.
 
+use super::numbers::{number_type, written};
 use super::report::{Report, nearest};
 use super::term;
 use crate::ast::{self, ClassWord, LiteralKind, TypeKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::package::CitationText;
 use crate::source::Span;
+use crate::typed::MONEY_UNIT;
 use guiju_runtime::date::Date;
+use guiju_runtime::number::{self, MONEY_SCALE};
 use guiju_runtime::value::{Class, EnumType, Field, GroupType, IdentifierKind, Schema, Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,11 +94,13 @@ impl Scope {
             TypeKind::Boolean => Type::Boolean,
             TypeKind::Integer { low, high, unit } => {
                 check_range(*low, *high, ty.span, report)?;
-                Type::Integer { low: *low, high: *high, unit: unit.as_ref().map(|u| u.text.clone()) }
+                Type::Integer { low: *low, high: *high, unit: unit.as_ref().map(unit_name) }
             }
+            TypeKind::Decimal { low, high, unit } => decimal_type(low, high, unit.as_ref(), ty.span, report)?,
             TypeKind::Money { low, high } => {
-                check_range(*low, *high, ty.span, report)?;
-                Type::Money { low: *low, high: *high }
+                let (low, high) = (fen(low, report)?, fen(high, report)?);
+                check_range(low, high, ty.span, report)?;
+                Type::Money { low, high }
             }
             TypeKind::Date => Type::Date,
             TypeKind::Month => Type::Month,
@@ -374,6 +379,71 @@ pub(crate) fn literal_date(literal: &ast::Literal, report: &mut Report) -> Optio
         report.add(Diagnostic::new(Code::TypeMismatch, literal.span, "此处应为日期", "a date is wanted here"));
     }
     None
+}
+
+/// The unit that a name means: money's has a name in each language.
+fn unit_name(name: &ast::Name) -> String {
+    if name.text == "yuan" { MONEY_UNIT.to_owned() } else { name.text.clone() }
+}
+
+/// `小数 0.00..1.00`: both bounds say how many digits are kept.
+fn decimal_type(
+    low: &ast::Literal,
+    high: &ast::Literal,
+    unit: Option<&ast::Name>,
+    span: Span,
+    report: &mut Report,
+) -> Option<Type> {
+    match (&low.kind, &high.kind) {
+        (LiteralKind::Decimal(l, scale), LiteralKind::Decimal(h, other)) if scale == other => {
+            check_range(*l, *h, span, report)?;
+            Some(number_type(*l, *h, *scale, unit.map(unit_name)))
+        }
+        _ => {
+            report.add(
+                Diagnostic::new(
+                    Code::BadSchema,
+                    span,
+                    "小数的上下限须写出同样多的小数位，至少一位",
+                    "both bounds of a decimal show the same number of decimals, at least one",
+                )
+                .help("例如 `小数 0.000..1.000`：保留三位", "for example `decimal 0.000..1.000`, which keeps three"),
+            );
+            None
+        }
+    }
+}
+
+/// A bound of money in 分, or a finding.
+fn fen(literal: &ast::Literal, report: &mut Report) -> Option<i64> {
+    let wrong = |zh: String, en: String| Diagnostic::new(Code::UnitMismatch, literal.span, zh, en);
+    match (&literal.kind, written(&literal.kind)) {
+        (LiteralKind::Money(..), Some((word, MONEY_SCALE))) => Some(word),
+        (LiteralKind::Money(..), _) => {
+            report.add(
+                wrong("金额最小到分".into(), "money is declared in whole fen".into()).help(
+                    "更细的单价用 `小数 0.0000..9.9999 [元]`",
+                    "a finer price is `decimal 0.0000..9.9999 [yuan]`",
+                ),
+            );
+            None
+        }
+        (kind, _) => {
+            let (zh, en) = match kind {
+                // Amounts used to be written as a number of 分.
+                LiteralKind::Integer(n) => {
+                    let yuan = number::show(*n, MONEY_SCALE);
+                    (
+                        format!("写 `{n} 元`；若原以分计，写 `{yuan} 元`"),
+                        format!("write `{n} yuan`, or `{yuan} yuan` if it counts fen"),
+                    )
+                }
+                _ => ("在数后写 `元`、`万元` 或 `分`".into(), "write `yuan`, `wan_yuan` or `fen` after it".into()),
+            };
+            report.add(wrong("金额没有写单位".into(), "the amount has no unit".into()).help(zh, en));
+            None
+        }
+    }
 }
 
 fn check_range(low: i64, high: i64, span: Span, report: &mut Report) -> Option<()> {

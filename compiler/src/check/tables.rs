@@ -6,9 +6,10 @@
 mod proof;
 mod space;
 
+use super::assign::assign;
 use super::facts::Facts;
 use super::intervals::Intervals;
-use super::policy::assign;
+use super::numbers::is_number;
 use super::report::Report;
 use super::scope::NUMBER_MAX;
 use super::types::{Typer, Values, make};
@@ -68,7 +69,7 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
 
 /// Whether results of the type can be collected as the table says.
 fn fits_hit(clause: &ast::TableClause, ty: &Type, report: &mut Report) -> Option<()> {
-    let number = matches!(ty, Type::Integer { .. } | Type::Money { .. });
+    let number = is_number(ty);
     let fault = match clause.hit {
         HitWord::Sum if !number => Some(("只有数才能合计", "only numbers can be summed")),
         HitWord::Min | HitWord::Max if !number && !matches!(ty, Type::Date | Type::Month) => {
@@ -181,13 +182,16 @@ fn one_row(
 fn result(expr: &ast::Expr, ty: &Type, ty_span: Span, values: &Values<'_>, report: &mut Report) -> Option<TypedExpr> {
     let mut typer = Typer::new(values, report, Facts::default());
     let value = typer.infer(expr, Some(ty))?;
-    assign(&mut typer, &value, ty, false, Some(ty_span)).then_some(value)
+    assign(&mut typer, value, ty, false, Some(ty_span))
 }
 
 /// What may be added up to the type: of its kind and unit, of any size. The sum is judged, not its parts.
 fn addend(ty: &Type) -> Type {
     match ty {
         Type::Integer { unit, .. } => Type::Integer { low: -NUMBER_MAX, high: NUMBER_MAX, unit: unit.clone() },
+        Type::Decimal { scale, unit, .. } => {
+            Type::Decimal { low: -NUMBER_MAX, high: NUMBER_MAX, scale: *scale, unit: unit.clone() }
+        }
         Type::Money { .. } => Type::Money { low: -NUMBER_MAX, high: NUMBER_MAX },
         other => other.clone(),
     }
@@ -203,7 +207,7 @@ fn test_words(
     let mut constant = |expr: &ast::Expr, ordered: bool| {
         let mut typer = Typer::new(values, report, Facts::default());
         let typed = typer.present(expr, Some(&column.ty))?;
-        typer.join(column, &typed, expr.span)?;
+        let typed = typer.constant_like(column, typed)?;
         let Some(word) = typed.word() else {
             return typer.fail(Diagnostic::new(
                 Code::NotConstant,

@@ -162,6 +162,8 @@ impl<'a> Typer<'a> {
             ExprKind::InPast(a, months) => self.in_past(a, *months, expr.span)?,
             ExprKind::Default(a, b) => self.default_value(a, b, wanted, expr.span)?,
             ExprKind::Add(..) | ExprKind::Subtract(..) | ExprKind::Multiply(..) => self.arithmetic(expr)?,
+            ExprKind::Divide(..) => self.bare_quotient(expr.span)?,
+            ExprKind::Round(rounding, value, digits) => self.rounding(*rounding, value, *digits, expr.span)?,
             ExprKind::Shift(a, n, unit) => self.shift(a, *n, *unit, expr.span)?,
             ExprKind::If(c, a, b) => self.choice(c, a, b, wanted, expr.span)?,
             ExprKind::Call(function, args) => self.call(*function, args, expr.span)?,
@@ -171,9 +173,13 @@ impl<'a> Typer<'a> {
         Some(typed)
     }
 
-    /// Narrows an integer's range by what is known here.
+    /// Narrows a number's range by what is known here.
     fn narrow(&self, typed: &mut TypedExpr) {
-        let (Type::Integer { low, high, .. } | Type::Money { low, high }) = &mut typed.ty else { return };
+        let (Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high }) =
+            &mut typed.ty
+        else {
+            return;
+        };
         if let Node::Constant(_) = typed.node {
             return;
         }
@@ -193,20 +199,8 @@ impl<'a> Typer<'a> {
     pub(crate) fn literal(&mut self, literal: &LiteralKind, span: Span, wanted: Option<&Type>) -> Option<TypedExpr> {
         let (constant, ty) = match literal {
             LiteralKind::Boolean(b) => (Constant::Word(i64::from(*b)), Type::Boolean),
-            LiteralKind::Integer(n) => {
-                let ty = match wanted {
-                    Some(Type::Money { .. }) => Type::Money { low: *n, high: *n },
-                    _ => Type::Integer { low: *n, high: *n, unit: None },
-                };
-                if n.unsigned_abs() > super::scope::NUMBER_MAX.unsigned_abs() {
-                    return self.fail(Diagnostic::new(
-                        Code::Overflow,
-                        span,
-                        "数超过 2 的 53 次方",
-                        "the number goes beyond 2 to the 53rd",
-                    ));
-                }
-                (Constant::Word(*n), ty)
+            LiteralKind::Integer(_) | LiteralKind::Decimal(..) | LiteralKind::Money(..) => {
+                return self.number_literal(literal, span, wanted);
             }
             LiteralKind::Date(y, m, d) => match Date::new(*y, *m, *d) {
                 Some(date) => (Constant::Word(i64::from(date.days())), Type::Date),

@@ -1,8 +1,8 @@
 //! What contracts write: ownership, completeness of fields, replaced records. Invariant: a write it accepts yields a record
 //! that fits its schema whenever its values are known. Must not know: how records are sealed.
 
+use super::assign::assign;
 use super::outcomes::OutcomeFacts;
-use super::policy::assign;
 use super::report::Report;
 use super::scope::{duplicate, unknown};
 use super::types::{Typer, Values};
@@ -195,7 +195,7 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool)
         )),
         (WriteValue::Expr(e), _) => {
             let typed = typer.infer(e, Some(ty))?;
-            assign(typer, &typed, ty, optional, None).then_some(Written::Expr(typed))
+            assign(typer, typed, ty, optional, None).map(Written::Expr)
         }
         (WriteValue::Group(fields, span), Type::Group(g)) => {
             Some(Written::Group(group(typer, fields, g, false, *span)?))

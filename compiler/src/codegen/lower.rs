@@ -4,6 +4,7 @@
 
 use super::Calendar;
 use super::cell::{Cell, Flag, Flags};
+use super::divide::divide;
 use crate::ir::{Base, Binary, Expr, Kind, Place, Program, Step, StepId, WordAt};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, Value, types};
@@ -193,6 +194,7 @@ impl Lowering<'_, '_> {
             Binary::Add => self.builder.ins().iadd(x, y),
             Binary::Subtract => self.builder.ins().isub(x, y),
             Binary::Multiply => self.builder.ins().imul(x, y),
+            Binary::Divide(rounding) => divide(self.builder, rounding, x, y),
             Binary::Equal => self.builder.ins().icmp(IntCC::Equal, x, y),
             Binary::Less => self.builder.ins().icmp(IntCC::SignedLessThan, x, y),
             Binary::AtMost => self.builder.ins().icmp(IntCC::SignedLessThanOrEqual, x, y),

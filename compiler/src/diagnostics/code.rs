@@ -105,6 +105,8 @@ codes! {
     BadKey = "E0308",
     /// A term that is not one: no such date fields, or none declared where one is asked for.
     BadTerm = "E0309",
+    /// A number with more decimals than are kept, without a word on how to round.
+    Unrounded = "E0310",
     /// Inputs that no row of a table covers.
     TableGap = "E0401",
     /// Inputs that two rows of a table cover.
@@ -139,6 +141,8 @@ codes! {
     RangeExceeded = "E0601",
     /// A number that may grow beyond what the language computes with.
     Overflow = "E0602",
+    /// A divisor that may be 0.
+    DivisionByZero = "E0603",
     /// A field whose class forbids that a policy reads it.
     NeverLeaves = "E0701",
     /// An outcome of secret data without a release.

@@ -3,9 +3,10 @@
 //! Invariant: the text parses to the same tree. Must not know: clauses, lines.
 
 use super::layout::{Writer, quote};
-use crate::ast::{Compare, Expr, ExprKind, Function, LiteralKind, Path, PeriodUnit, Quantifier};
+use crate::ast::{Compare, Expr, ExprKind, Function, LiteralKind, MoneyUnit, Path, PeriodUnit, Quantifier};
 use crate::ast::{Literal, Name};
 use crate::parse::{AS_OF_NAME, Rule};
+use guiju_runtime::number::{self, Rounding};
 
 // Binding strength, as in the parser.
 const OR: u8 = 1;
@@ -51,7 +52,7 @@ fn strength(expr: &Expr) -> u8 {
         ExprKind::InForce(_) | ExprKind::InPast(..) => COMPARISON,
         ExprKind::Default(..) => DEFAULT,
         ExprKind::Add(..) | ExprKind::Subtract(..) | ExprKind::Shift(..) => SUM,
-        ExprKind::Multiply(..) => PRODUCT,
+        ExprKind::Multiply(..) | ExprKind::Divide(..) => PRODUCT,
         _ => PRIMARY,
     }
 }
@@ -91,6 +92,15 @@ fn suffix(writer: &Writer, kind: &ExprKind) -> String {
     }
 }
 
+fn rounding(mode: Rounding) -> Rule {
+    match mode {
+        Rounding::HalfUp => Rule::k_half_up,
+        Rounding::HalfEven => Rule::k_half_even,
+        Rounding::Down => Rule::k_round_down,
+        Rounding::Up => Rule::k_round_up,
+    }
+}
+
 fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
     let infix = |left: &Expr, operator: &str, right: &Expr, strength: u8| {
         // No comparison stands beside a comparison.
@@ -117,6 +127,10 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         ExprKind::Add(left, right) => infix(left, "+", right, SUM),
         ExprKind::Subtract(left, right) => infix(left, "-", right, SUM),
         ExprKind::Multiply(left, right) => infix(left, "*", right, PRODUCT),
+        ExprKind::Divide(left, right) => infix(left, "/", right, PRODUCT),
+        ExprKind::Round(mode, value, digits) => {
+            format!("{}({}, {digits})", writer.word(rounding(*mode)), self::expr(writer, value))
+        }
         ExprKind::Shift(date, count, unit) => {
             let sign = if *count < 0 { '-' } else { '+' };
             let unit = match unit {
@@ -249,6 +263,16 @@ fn literal_kind(writer: &Writer, kind: &LiteralKind) -> String {
         LiteralKind::Boolean(true) => writer.word(Rule::k_true).to_owned(),
         LiteralKind::Boolean(false) => writer.word(Rule::k_false).to_owned(),
         LiteralKind::Integer(value) => value.to_string(),
+        LiteralKind::Decimal(digits, scale) => number::show(*digits, *scale),
+        LiteralKind::Money(digits, scale, unit) => {
+            let unit = match unit {
+                MoneyUnit::Fen => Rule::k_fen,
+                MoneyUnit::Yuan => Rule::k_yuan,
+                MoneyUnit::WanYuan => Rule::k_wan_yuan,
+                MoneyUnit::YiYuan => Rule::k_yi_yuan,
+            };
+            format!("{} {}", number::show(*digits, *scale), writer.word(unit))
+        }
         LiteralKind::Date(year, month, day) => format!("{year:04}-{month:02}-{day:02}"),
         LiteralKind::Month(year, month) => format!("{year:04}-{month:02}"),
         LiteralKind::Text(text) => quote(text),

@@ -211,7 +211,15 @@ pub(super) fn type_expr(writer: &Writer, ty: &TypeExpr) -> String {
             let unit = unit.as_ref().map_or(String::new(), |unit| format!(" [{}]", unit.text));
             format!("{} {low}..{high}{unit}", word(Rule::k_integer))
         }
-        TypeKind::Money { low, high } => format!("{} {low}..{high}", word(Rule::k_money)),
+        TypeKind::Decimal { low, high, unit } => {
+            let unit = unit.as_ref().map_or(String::new(), |unit| format!(" [{}]", unit.text));
+            let (low, high) = (expression::literal(writer, low), expression::literal(writer, high));
+            format!("{} {low}..{high}{unit}", word(Rule::k_decimal))
+        }
+        TypeKind::Money { low, high } => {
+            let (low, high) = (expression::literal(writer, low), expression::literal(writer, high));
+            format!("{} {low}..{high}", word(Rule::k_money))
+        }
         TypeKind::Date => word(Rule::k_date),
         TypeKind::Month => word(Rule::k_month),
         TypeKind::Text { max } => format!("{} {} {max}", word(Rule::k_text), word(Rule::k_longest)),

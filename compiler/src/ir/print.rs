@@ -2,6 +2,7 @@
 //! Invariant: equal programs print equally, unequal ones differently. Must not know: what anything means.
 
 use super::{Base, Binary, Expr, Fold, Kind, ListPlace, Place, Program, WordAt};
+use guiju_runtime::number::Rounding;
 use std::fmt;
 
 impl fmt::Display for Program {
@@ -43,6 +44,10 @@ impl fmt::Display for Binary {
             Self::Add => "add",
             Self::Subtract => "subtract",
             Self::Multiply => "multiply",
+            Self::Divide(Rounding::HalfUp) => "divide_half_up",
+            Self::Divide(Rounding::HalfEven) => "divide_half_even",
+            Self::Divide(Rounding::Down) => "divide_down",
+            Self::Divide(Rounding::Up) => "divide_up",
             Self::Equal => "equal",
             Self::Less => "less",
             Self::AtMost => "at_most",

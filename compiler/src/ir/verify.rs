@@ -384,7 +384,7 @@ impl<'a> Verifier<'a> {
 fn binary(op: Binary, left: Kind, right: Kind) -> Result<Kind, VerifyReason> {
     use Kind::{Boolean, Date, Integer, Month};
     match (op, left, right) {
-        (Binary::Add | Binary::Subtract | Binary::Multiply, Integer, Integer) => Ok(Integer),
+        (Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Divide(_), Integer, Integer) => Ok(Integer),
         (Binary::Add | Binary::Subtract, Month, Integer) => Ok(Month),
         (Binary::Subtract, Date, Date) | (Binary::Subtract, Month, Month) => Ok(Integer),
         (Binary::Equal, _, _) if left == right => Ok(Boolean),

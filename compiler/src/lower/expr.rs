@@ -4,8 +4,9 @@
 use super::{LowerFault, Lowering, kind_of};
 use crate::ast::{Compare, Function, PeriodUnit, Quantifier};
 use crate::ir::{Base, Binary, Expr, Fold, Kind, ListPlace, LoopVar, Place, WordAt};
-use crate::typed::{Access, Arithmetic, Constant, Node, Quantified, Start, TypedExpr};
+use crate::typed::{Access, Arithmetic, Constant, Node, Quantified, Quotient, Start, TypedExpr, scale_of};
 use guiju_runtime::frame::Layout;
+use guiju_runtime::number;
 use guiju_runtime::value::Type;
 
 type Lowered = Result<Expr, LowerFault>;
@@ -48,6 +49,21 @@ impl Lowering {
                     Arithmetic::Multiply => Binary::Multiply,
                 };
                 Expr::Binary(op, self.boxed(a)?, self.boxed(b)?)
+            }
+            Node::Scale(a, digits) => times_ten(self.expr(a)?, *digits)?,
+            Node::Round { rounding, value, divisor, digits } => {
+                let scaling = Quotient::of(value, divisor.as_deref(), *digits, scale_of(&e.ty));
+                let dividend = times_ten(self.expr(value)?, scaling.numerator)?;
+                let divisor = match divisor {
+                    Some(divisor) => Some(times_ten(self.expr(divisor)?, scaling.denominator)?),
+                    None if scaling.denominator > 0 => Some(ten(scaling.denominator)?),
+                    None => None,
+                };
+                let rounded = match divisor {
+                    Some(divisor) => Expr::Binary(Binary::Divide(*rounding), Box::new(dividend), Box::new(divisor)),
+                    None => dividend,
+                };
+                times_ten(rounded, scaling.after)?
             }
             Node::Shift(a, n, unit) => self.shift(a, *n, *unit)?,
             Node::If(c, a, b) => Expr::Select(kind, self.boxed(c)?, self.boxed(a)?, self.boxed(b)?),
@@ -184,6 +200,19 @@ impl Lowering {
         }
         Ok((base, offset, states))
     }
+}
+
+/// A power of ten.
+fn ten(digits: u8) -> Lowered {
+    let word = number::power(digits).ok_or_else(|| LowerFault::Internal("a scale beyond a word".into()))?;
+    Ok(Expr::Const(Kind::Integer, word))
+}
+
+fn times_ten(e: Expr, digits: u8) -> Lowered {
+    if digits == 0 {
+        return Ok(e);
+    }
+    Ok(Expr::Binary(Binary::Multiply, Box::new(e), Box::new(ten(digits)?)))
 }
 
 /// Kleene or of all, balanced so that long lists do not nest deep.

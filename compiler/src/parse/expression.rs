@@ -1,7 +1,7 @@
 //! Expressions: precedence over the grammar's flat lists. Owns binding strength and the depth of the tree.
 //! Invariant: no tree deeper than [`DEPTH_MAX`] is built. Must not know: clauses and items.
 //!
-//! Loosest first: `或`, `且`, `非`, comparison (no two in a row), `或缺`, `+ -`, `*`. `如果` and quantifiers reach as
+//! Loosest first: `或`, `且`, `非`, comparison (no two in a row), `或缺`, `+ -`, `* /`. `如果` and quantifiers reach as
 //! far to the right as they can.
 
 use super::Rule;
@@ -9,6 +9,7 @@ use super::node::{Builder, Built, Children, Node};
 use crate::ast::{Compare, DEPTH_MAX, Expr, ExprKind, Function, Name, Path, PeriodUnit, Quantifier};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
+use guiju_runtime::number::{Rounding, SCALE_MAX};
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 use std::sync::LazyLock;
 
@@ -38,7 +39,7 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
             | Op::postfix(Rule::member))
         .op(infix(Rule::k_default))
         .op(infix(Rule::add) | infix(Rule::subtract))
-        .op(infix(Rule::multiply))
+        .op(infix(Rule::multiply) | infix(Rule::divide))
 });
 
 /// How tightly a built expression holds together.
@@ -169,7 +170,7 @@ fn infix(builder: &Builder, left: Term, operator: &Node, right: Term) -> Built<T
         Rule::k_and => Strength::And,
         Rule::k_default => Strength::Default,
         Rule::add | Rule::subtract => Strength::Sum,
-        Rule::multiply => Strength::Product,
+        Rule::multiply | Rule::divide => Strength::Product,
         _ => Strength::Comparison,
     };
     holds(builder, &left, operator, strength)?;
@@ -187,6 +188,7 @@ fn infix(builder: &Builder, left: Term, operator: &Node, right: Term) -> Built<T
         Rule::add => ExprKind::Add(left, right),
         Rule::subtract => ExprKind::Subtract(left, right),
         Rule::multiply => ExprKind::Multiply(left, right),
+        Rule::divide => ExprKind::Divide(left, right),
         rule => match compare(rule) {
             Some(compare) => ExprKind::Compare(compare, left, right),
             None => return Err(builder.impossible(span)),
@@ -248,6 +250,7 @@ fn primary(builder: &Builder, node: Node) -> Built<Term> {
             Ok(Term { form: Form::Period(count, unit), span, depth: 1, strength: Strength::Primary })
         }
         Rule::call => call(builder, children, span),
+        Rule::rounding => rounding(builder, children, span),
         Rule::conditional => {
             children.take(Rule::k_if)?;
             let condition = term(builder, children.take(Rule::expr)?)?;
@@ -279,6 +282,31 @@ fn call(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {
         arguments.push(finish(argument)?);
     }
     grow(ExprKind::Call(function, arguments), span, depth, Strength::Primary)
+}
+
+fn rounding(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {
+    let mode = match children.any()?.as_rule() {
+        Rule::k_half_up => Rounding::HalfUp,
+        Rule::k_half_even => Rounding::HalfEven,
+        Rule::k_round_down => Rounding::Down,
+        _ => Rounding::Up,
+    };
+    let value = term(builder, children.take(Rule::expr)?)?;
+    let depth = value.depth;
+    let digits = children.take(Rule::unsigned)?;
+    let kept: u8 = builder.number(&digits)?;
+    if kept > SCALE_MAX {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::BadNumber,
+                builder.span(&digits),
+                format!("至多保留 {SCALE_MAX} 位小数"),
+                format!("at most {SCALE_MAX} decimals can be kept"),
+            )
+            .help("金额保留 2 位即到分", "money with 2 decimals is whole fen"),
+        ));
+    }
+    grow(ExprKind::Round(mode, Box::new(finish(value)?), kept), span, depth, Strength::Primary)
 }
 
 /// `存在`, `所有`, `计数`, `计数 不同`, `合计`, `最大`, `最小`: one shape, parts by their rules.

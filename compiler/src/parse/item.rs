@@ -6,7 +6,7 @@ use super::node::{Builder, Built, Children, Node};
 use super::{fact, policy};
 use crate::ast::{
     CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, GroupItem, Import, Item, LegalSource,
-    Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    Literal, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::source::Span;
 
@@ -144,6 +144,11 @@ pub(super) fn type_expr(builder: &Builder, node: Node) -> Built<TypeExpr> {
     Ok(TypeExpr { kind, optional, span })
 }
 
+/// A bound of a range of numbers, with its unit if it has one.
+fn bound(builder: &Builder, node: &Node) -> Built<Literal> {
+    builder.literal(node)?.ok_or_else(|| builder.impossible(builder.span(node)))
+}
+
 fn type_kind(builder: &Builder, node: Node) -> Built<TypeKind> {
     let span = builder.span(&node);
     let rule = node.as_rule();
@@ -170,9 +175,13 @@ fn type_kind(builder: &Builder, node: Node) -> Built<TypeKind> {
             let unit = children.maybe(Rule::name).map(|node| builder.name(&node));
             TypeKind::Integer { low, high, unit }
         }
+        Rule::decimal_type => {
+            let (low, high) = (bound(builder, &children.any()?)?, bound(builder, &children.any()?)?);
+            let unit = children.maybe(Rule::name).map(|node| builder.name(&node));
+            TypeKind::Decimal { low, high, unit }
+        }
         Rule::money_type => {
-            let low = builder.number(&children.take(Rule::integer)?)?;
-            let high = builder.number(&children.take(Rule::integer)?)?;
+            let (low, high) = (bound(builder, &children.any()?)?, bound(builder, &children.any()?)?);
             TypeKind::Money { low, high }
         }
         Rule::text_type => {

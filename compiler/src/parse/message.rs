@@ -89,9 +89,6 @@ fn hint(before: &str, rest: &str) -> Option<Text> {
         rest if rest.starts_with('。') => {
             ("名称之间用 `.`, 句末不加标点", "names are joined with `.`, and nothing ends with a stop")
         }
-        rest if rest.starts_with('/') => {
-            ("没有除法; 把比较两边同乘以除数", "there is no division; multiply both sides instead")
-        }
         rest if rest.starts_with('\'') || rest.starts_with('‘') => ("文本用双引号", "texts use double quotes"),
         rest if rest.starts_with("个月") => ("写作 `月`, 如 `3 月`", "write `月`, as in `3 月`"),
         _ => return None,
@@ -107,10 +104,21 @@ fn expected(positives: &[Rule], language: Language) -> (String, String) {
     let starts = |rule: &Rule| {
         matches!(
             rule,
-            Rule::unsigned | Rule::integer | Rule::text | Rule::date | Rule::month | Rule::name | Rule::l_paren
+            Rule::unsigned
+                | Rule::integer
+                | Rule::amount
+                | Rule::fraction
+                | Rule::text
+                | Rule::date
+                | Rule::month
+                | Rule::name
+                | Rule::l_paren
         )
     };
-    for rule in positives.iter().filter(|rule| !(operands && starts(rule))) {
+    // Behind every number a unit of money could stand; that helps nobody who is about to write something else.
+    let unit = |rule: &Rule| matches!(rule, Rule::k_fen | Rule::k_yuan | Rule::k_wan_yuan | Rule::k_yi_yuan);
+    let units = positives.iter().all(unit);
+    for rule in positives.iter().filter(|rule| !(operands && starts(rule) || unit(rule) && !units)) {
         let name = describe(*rule, language);
         if !names.contains(&name) {
             names.push(name);
@@ -150,13 +158,14 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         Rule::name | Rule::variant => both("名称", "a name"),
         Rule::names | Rule::owners | Rule::path => both("名称", "a name"),
         Rule::text => both("带引号的文本", "a quoted text"),
-        Rule::unsigned | Rule::integer | Rule::decimal | Rule::integer_type => both("数", "a number"),
+        Rule::unsigned | Rule::integer | Rule::decimal | Rule::fraction | Rule::integer_type => both("数", "a number"),
+        Rule::amount => both("金额(如 300 万元)", "an amount (such as 300 yuan)"),
         Rule::date => both("日期(如 2017-03-16)", "a date (such as 2017-03-16)"),
         Rule::month_range => both(
             "月(如 2017-03)或一段月(如 2015-04..2017-03)",
             "a month (such as 2017-03) or a run of months (such as 2015-04..2017-03)",
         ),
-        Rule::type_expr | Rule::element | Rule::list_type | Rule::money_type | Rule::text_type => {
+        Rule::type_expr | Rule::element | Rule::list_type | Rule::decimal_type | Rule::money_type | Rule::text_type => {
             both("类型", "a type")
         }
         Rule::k_public | Rule::k_result_only | Rule::k_by_grant | Rule::k_never => {
@@ -164,6 +173,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         }
         Rule::k_boolean
         | Rule::k_integer
+        | Rule::k_decimal
         | Rule::k_money
         | Rule::k_date
         | Rule::k_month
@@ -274,6 +284,7 @@ fn is_operator(rule: Rule) -> bool {
             | Rule::add
             | Rule::subtract
             | Rule::multiply
+            | Rule::divide
             | Rule::equal
             | Rule::not_equal
             | Rule::less
@@ -303,6 +314,7 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::count_distinct
             | Rule::aggregate
             | Rule::call
+            | Rule::rounding
             | Rule::period
             | Rule::key
             | Rule::write_value
@@ -315,6 +327,10 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::k_sum
             | Rule::k_largest
             | Rule::k_smallest
+            | Rule::k_half_up
+            | Rule::k_half_even
+            | Rule::k_round_down
+            | Rule::k_round_up
             | Rule::k_age_on
             | Rule::k_month_of
             | Rule::k_months_between

@@ -2,9 +2,10 @@
 //! Invariant: a shape that the grammar cannot produce is a diagnostic, never a panic. Must not know: items, expressions.
 
 use super::{Rule, keyword};
-use crate::ast::{Citation, Language, Literal, LiteralKind, Name, Path};
+use crate::ast::{Citation, Language, Literal, LiteralKind, MoneyUnit, Name, Path};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{FileId, Span};
+use guiju_runtime::number::{self, SCALE_MAX};
 use pest::iterators::{Pair, Pairs};
 
 /// A node of pest's tree.
@@ -169,6 +170,11 @@ impl Builder {
             Rule::k_true => LiteralKind::Boolean(true),
             Rule::k_false => LiteralKind::Boolean(false),
             Rule::integer => LiteralKind::Integer(self.number(node)?),
+            Rule::fraction => {
+                let (digits, scale) = self.scaled(node)?;
+                LiteralKind::Decimal(digits, scale)
+            }
+            Rule::amount => self.amount(node)?,
             Rule::text => LiteralKind::Text(self.text(node)?),
             Rule::date => LiteralKind::Date(
                 written[..4].parse().unwrap_or(0),
@@ -179,6 +185,34 @@ impl Builder {
             _ => return Ok(None),
         };
         Ok(Some(Literal { kind, span: self.span(node) }))
+    }
+
+    /// A number's digits without the point, and how many stand behind it.
+    fn scaled(&self, node: &Node) -> Built<(i64, u8)> {
+        let written: String = node.as_str().chars().filter(|character| *character != '_').collect();
+        let scale = written.split_once('.').map_or(0, |(_, part)| part.len());
+        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= SCALE_MAX);
+        let word = scale.and_then(|scale| Some((number::parse(&written, scale)?, scale)));
+        word.ok_or_else(|| {
+            Box::new(Diagnostic::new(
+                Code::BadNumber,
+                self.span(node),
+                format!("`{written}` 太大，或多于 {SCALE_MAX} 位小数"),
+                format!("`{written}` is too large or has more than {SCALE_MAX} decimals"),
+            ))
+        })
+    }
+
+    fn amount(&self, node: &Node) -> Built<LiteralKind> {
+        let mut children = Children::of(self, node.clone());
+        let (digits, scale) = self.scaled(&children.any()?)?;
+        let unit = match children.any()?.as_rule() {
+            Rule::k_fen => MoneyUnit::Fen,
+            Rule::k_wan_yuan => MoneyUnit::WanYuan,
+            Rule::k_yi_yuan => MoneyUnit::YiYuan,
+            _ => MoneyUnit::Yuan,
+        };
+        Ok(LiteralKind::Money(digits, scale, unit))
     }
 
     /// A date where the grammar takes nothing else.

@@ -12,6 +12,7 @@ use crate::typed::{
     Access, Arithmetic, Body, Constant, Definition, Exception, Node, Policy, Quantified, Start, TypedExpr,
 };
 use guiju_runtime::date::Date;
+use guiju_runtime::number;
 use guiju_runtime::value::Type;
 use std::collections::BTreeMap;
 
@@ -236,10 +237,12 @@ impl<'a> Opener<'a> {
                 let (c, a, b) = (self.value(c)?, self.value(a)?, self.value(b)?);
                 self.store.choose(c, a, b)?
             }
-            Node::Compare(op, a, b) => {
-                let (a, b) = (self.value(a)?, self.value(b)?);
-                self.compare(*op, a, b)?
+            Node::Scale(a, digits) => {
+                let by = self.store.leaf(Leaf::word(number::power(*digits).ok_or(Spent)?));
+                let a = self.value(a)?;
+                self.pair(Pairing::Multiply, a, by)?
             }
+            Node::Compare(op, a, b) => self.comparison(*op, a, b)?,
             Node::In(a, list) => {
                 let a = self.value(a)?;
                 let mut any = Store::FALSE;
@@ -274,7 +277,7 @@ impl<'a> Opener<'a> {
         })
     }
 
-    fn compare(&mut self, op: Compare, a: NodeId, b: NodeId) -> Built {
+    pub(super) fn compare(&mut self, op: Compare, a: NodeId, b: NodeId) -> Built {
         match op {
             Compare::Equal => self.pair(Pairing::Equal, a, b),
             Compare::Less => self.pair(Pairing::Less, a, b),

@@ -4,6 +4,7 @@
 
 use super::diagram::TermId;
 use crate::ast::{Function, PeriodUnit, Quantifier};
+use crate::check::numbers::is_number;
 use crate::typed::{Access, Arithmetic, Node, Quantified, TypedExpr, domain};
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,13 +204,9 @@ pub(crate) fn reach(e: &TypedExpr, declared: &dyn Fn(usize) -> Option<Type>) -> 
             }
         },
         // The ranges of the others come from what they are made of, and no fact narrows them.
-        _ => match &e.ty {
-            Type::Integer { .. } | Type::Money { .. } => match &e.node {
-                Node::Call(Function::AgeOn, _) => (0, 9999),
-                _ => anywhere,
-            },
-            ty => domain(ty),
-        },
+        Node::Call(Function::AgeOn, _) => (0, 9999),
+        _ if is_number(&e.ty) => anywhere,
+        _ => domain(&e.ty),
     }
 }
 

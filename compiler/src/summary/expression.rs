@@ -4,6 +4,7 @@
 
 use crate::ast::{Compare, Function, PeriodUnit, Quantifier};
 use crate::typed::{Arithmetic, Constant, Node, Quantified, TypedExpr, show_word};
+use guiju_runtime::number::Rounding;
 
 /// How strongly the outermost operator binds; an operand no stronger than its operator is bracketed.
 fn strength(expr: &TypedExpr) -> u8 {
@@ -15,7 +16,8 @@ fn strength(expr: &TypedExpr) -> u8 {
         Node::Compare(..) | Node::In(..) | Node::Present(_) | Node::PresentBinding(_) | Node::Default(..) => 4,
         Node::Arithmetic(Arithmetic::Add | Arithmetic::Subtract, ..) | Node::Shift(..) => 5,
         Node::Arithmetic(Arithmetic::Multiply, ..) => 6,
-        Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::Call(..) => 7,
+        Node::Scale(a, _) => strength(a),
+        Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::Call(..) | Node::Round { .. } => 7,
     }
 }
 
@@ -26,7 +28,7 @@ fn at(expr: &TypedExpr, least: u8) -> String {
 }
 
 /// The expression on one line.
-pub(super) fn text(expr: &TypedExpr) -> String {
+pub(crate) fn text(expr: &TypedExpr) -> String {
     match &expr.node {
         Node::Constant(Constant::Text(t)) => format!("{t:?}"),
         Node::Constant(Constant::Word(w)) => show_word(&expr.ty, *w),
@@ -46,6 +48,21 @@ pub(super) fn text(expr: &TypedExpr) -> String {
         Node::Arithmetic(Arithmetic::Add, a, b) => format!("{} + {}", at(a, 5), at(b, 6)),
         Node::Arithmetic(Arithmetic::Subtract, a, b) => format!("{} - {}", at(a, 5), at(b, 6)),
         Node::Arithmetic(Arithmetic::Multiply, a, b) => format!("{} * {}", at(a, 6), at(b, 7)),
+        // Digits that are all 0 are no part of what people compare.
+        Node::Scale(a, _) => text(a),
+        Node::Round { rounding, value, divisor, digits } => {
+            let word = match rounding {
+                Rounding::HalfUp => "四舍五入",
+                Rounding::HalfEven => "四舍六入",
+                Rounding::Down => "舍去",
+                Rounding::Up => "进一",
+            };
+            let value = match divisor {
+                Some(divisor) => format!("{} / {}", at(value, 6), at(divisor, 7)),
+                None => text(value),
+            };
+            format!("{word}({value}, {digits})")
+        }
         Node::Shift(a, count, unit) => {
             let sign = if *count < 0 { '-' } else { '+' };
             let unit = match unit {

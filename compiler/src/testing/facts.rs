@@ -3,6 +3,7 @@
 //! Must not know: engines.
 
 use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind};
+use crate::check::numbers::{is_number, word_as};
 use crate::check::report::Report;
 use crate::check::scope::{Scope, literal_date, unknown};
 use crate::diagnostics::{Code, Diagnostic};
@@ -283,9 +284,7 @@ impl Builder<'_> {
     fn literal(&self, e: &ast::Expr, ty: &Type, report: &mut Report) -> Option<Value> {
         let value = match (&e.kind, ty) {
             (ExprKind::Literal(LiteralKind::Boolean(b)), Type::Boolean) => Some(Value::Boolean(*b)),
-            (ExprKind::Literal(LiteralKind::Integer(n)), Type::Integer { .. } | Type::Money { .. }) => {
-                Some(Value::Integer(*n))
-            }
+            (ExprKind::Literal(literal), ty) if is_number(ty) => word_as(literal, ty).map(Value::Integer),
             (ExprKind::Literal(LiteralKind::Date(y, m, d)), Type::Date) => Date::new(*y, *m, *d).map(Value::Date),
             (ExprKind::Literal(LiteralKind::Month(y, m)), Type::Month) => YearMonth::new(*y, *m).map(Value::Month),
             (ExprKind::Literal(LiteralKind::Text(t)), Type::Text { .. } | Type::Identifier(_)) => {
@@ -337,7 +336,7 @@ fn variant(of: &guiju_runtime::value::EnumType, name: &ast::Name) -> Option<Valu
 fn neutral(ty: &Type) -> Option<Value> {
     Some(match ty {
         Type::Boolean => Value::Boolean(false),
-        Type::Integer { low, .. } | Type::Money { low, .. } => Value::Integer(*low),
+        Type::Integer { low, .. } | Type::Decimal { low, .. } | Type::Money { low, .. } => Value::Integer(*low),
         Type::Date => Value::Date(Date::new(1970, 1, 1)?),
         Type::Month => Value::Month(YearMonth::new(1970, 1)?),
         Type::Text { .. } => Value::Text(String::new()),

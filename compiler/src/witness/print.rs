@@ -4,6 +4,7 @@
 use super::draft::word_of;
 use super::synthetic::neutral;
 use crate::ast::Language;
+use crate::check::numbers::is_money;
 use crate::package::Policy;
 use crate::typed::show_word;
 use guiju_runtime::value::{Fact, Type, Value};
@@ -75,7 +76,16 @@ pub(crate) fn value_text(ty: &Type, value: &Value, language: Language) -> String
             (Language::Zh, false) => "否".into(),
             (Language::En, b) => b.to_string(),
         },
-        other => show_word(ty, word_of(other).unwrap_or(0)),
+        other => {
+            let text = show_word(ty, word_of(other).unwrap_or(0));
+            if language == Language::Zh || !is_money(ty) {
+                return text;
+            }
+            // Longest first: the unit alone ends all three.
+            [("亿元", "yi_yuan"), ("万元", "wan_yuan"), ("元", "yuan")]
+                .iter()
+                .fold(text, |t, (zh, en)| t.replace(zh, en))
+        }
     }
 }
 

@@ -45,7 +45,9 @@ fn with_check(kind: IdentifierKind, stem: &str) -> String {
 pub(super) fn neutral(ty: &Type) -> Option<Value> {
     Some(match ty {
         Type::Boolean => Value::Boolean(false),
-        Type::Integer { low, high, .. } | Type::Money { low, high } => Value::Integer(0.clamp(*low, *high)),
+        Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high } => {
+            Value::Integer(0.clamp(*low, *high))
+        }
         Type::Date => Value::Date(Date::new(1970, 1, 1)?),
         Type::Month => Value::Month(YearMonth::new(1970, 1)?),
         Type::Text { .. } | Type::Identifier(_) => Value::Text(text(ty, 0)),

@@ -80,11 +80,10 @@ fn value(ty: &Type, cell: Cell, path: &str) -> Result<Value, CityFault> {
     let misfit = || CityFault::Misfit(path.to_owned());
     Ok(match (ty, cell) {
         (Type::Boolean, Cell::Yes(b)) => Value::Boolean(b),
-        (Type::Integer { low, high, .. } | Type::Money { low, high }, Cell::Number(n))
-            if (*low..=*high).contains(&n) =>
-        {
-            Value::Integer(n)
-        }
+        (
+            Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high },
+            Cell::Number(n),
+        ) if (*low..=*high).contains(&n) => Value::Integer(n),
         (Type::Date, Cell::Day(d)) => Value::Date(d),
         (Type::Month, Cell::Month(m)) => Value::Month(m),
         (Type::Text { max }, Cell::Text(t)) if t.chars().count() <= *max as usize => Value::Text(t),

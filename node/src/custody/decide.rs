@@ -159,7 +159,7 @@ fn fact_of(ty: &Type, term: &WriteTerm, evaluation: &Evaluation, interner: &Inte
 fn value_of(ty: &Type, word: i64, interner: &Interner) -> Option<Value> {
     Some(match ty {
         Type::Boolean => Value::Boolean(word == 1),
-        Type::Integer { .. } | Type::Money { .. } => Value::Integer(word),
+        Type::Integer { .. } | Type::Decimal { .. } | Type::Money { .. } => Value::Integer(word),
         Type::Date => Value::Date(Date::from_days(word)?),
         Type::Month => Value::Month(YearMonth::from_index(word)?),
         Type::Text { .. } | Type::Identifier(_) => Value::Text(interner.text(word)?.to_owned()),

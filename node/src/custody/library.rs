@@ -152,7 +152,9 @@ fn extreme(ty: &Type, high: bool) -> Value {
     let pick = |low: i64, top: i64| if high { top } else { low };
     match ty {
         Type::Boolean => Value::Boolean(high),
-        Type::Integer { low, high: top, .. } | Type::Money { low, high: top } => Value::Integer(pick(*low, *top)),
+        Type::Integer { low, high: top, .. }
+        | Type::Decimal { low, high: top, .. }
+        | Type::Money { low, high: top } => Value::Integer(pick(*low, *top)),
         Type::Date => Value::Date(if high { Date::MAX } else { Date::MIN }),
         Type::Month => Value::Month(if high { Date::MAX } else { Date::MIN }.month()),
         Type::Text { max } => Value::Text("极".repeat(if high { *max as usize } else { 0 })),

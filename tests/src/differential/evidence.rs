@@ -22,6 +22,7 @@ pub(super) fn any_type(random: &mut Random, depth: usize) -> Type {
         4 => Type::Month,
         5 => Type::Text { max: 4 },
         6 => Type::Enum(variants()),
+        7 if random.chance(50) => Type::Decimal { low: -5_000, high: 5_000, scale: 3, unit: None },
         7 => Type::Money { low: 0, high: 99_999 },
         8 | 9 => group(random, depth - 1),
         _ => list(random, depth - 1),
@@ -63,7 +64,9 @@ pub(super) fn fact(random: &mut Random, ty: &Type) -> Fact {
 fn value(random: &mut Random, ty: &Type) -> Value {
     match ty {
         Type::Boolean => Value::Boolean(random.chance(50)),
-        Type::Integer { low, high, .. } | Type::Money { low, high } => Value::Integer(random.between(*low, *high)),
+        Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high } => {
+            Value::Integer(random.between(*low, *high))
+        }
         Type::Date => Value::Date(date(random)),
         Type::Month => Value::Month(month(random)),
         Type::Text { .. } | Type::Identifier(_) => Value::Text(TEXTS[random.below(TEXTS.len())].to_owned()),

@@ -1,0 +1,80 @@
+//! Whether a value can be kept where a type is declared: definitions, tables, written fields. Owns the one rule for all of
+//! them. Invariant: what it gives back fits the declared type for every value that its parts may have, and has its scale.
+//! Must not know: what is being declared.
+
+use super::numbers::is_number;
+use super::report::Report;
+use super::types::Typer;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::typed::{TypedExpr, domain, show_word};
+use guiju_runtime::value::Type;
+
+/// `value` as it is kept in a place of type `ty`; a finding if it cannot be.
+pub(crate) fn assign(
+    typer: &mut Typer<'_>,
+    value: TypedExpr,
+    ty: &Type,
+    optional: bool,
+    declared_at: Option<Span>,
+) -> Option<TypedExpr> {
+    if value.optional && !optional {
+        let text = value.canonical();
+        return typer.fail(
+            Diagnostic::new(
+                Code::MayBeAbsent,
+                value.span,
+                format!("`{text}` 可能为无"),
+                format!("`{text}` may be absent"),
+            )
+            .help(
+                format!("写 `{text} 或缺 …`，或把类型声明为可缺省（`?`）"),
+                format!("write `{text} default …`, or declare the type optional (`?`)"),
+            ),
+        );
+    }
+    match (&value.ty, ty) {
+        (found, _) if is_number(found) && is_number(ty) => {
+            let kept = typer.kept(value, ty)?;
+            within(domain(&kept.ty), ty, kept.span, declared_at, typer.report).then_some(kept)
+        }
+        (Type::Text { max: found }, Type::Text { max }) => {
+            if found > max {
+                typer.report.add(Diagnostic::new(
+                    Code::RangeExceeded,
+                    value.span,
+                    format!("文本可长达 {found} 个字符，声明的最长为 {max}"),
+                    format!("the text may have {found} characters, {max} are declared"),
+                ));
+            }
+            (found <= max).then_some(value)
+        }
+        (a, b) if a == b => Some(value),
+        (a, b) => typer.mismatch(value.span, b, a),
+    }
+}
+
+fn within(found: (i64, i64), ty: &Type, span: Span, declared_at: Option<Span>, report: &mut Report) -> bool {
+    let declared = domain(ty);
+    if declared.0 <= found.0 && found.1 <= declared.1 {
+        return true;
+    }
+    let wide = (declared.0.min(found.0), declared.1.max(found.1));
+    let shown = |(low, high)| format!("{}..{}", show_word(ty, low), show_word(ty, high));
+    let (found, declared, wide) = (shown(found), shown(declared), shown(wide));
+    let mut finding = Diagnostic::new(
+        Code::RangeExceeded,
+        span,
+        format!("值可达 {found}，超出声明的 {declared}"),
+        format!("the value may reach {found}, beyond the declared {declared}"),
+    )
+    .help(
+        format!("把范围放宽为 {wide}，或用 `如果` 限制该值"),
+        format!("widen the range to {wide}, or bound the value with `if`"),
+    );
+    if let Some(at) = declared_at {
+        finding = finding.label(at, "声明的范围", "the declared range");
+    }
+    report.add(finding);
+    false
+}
