@@ -1,12 +1,14 @@
 //! The syntax tree: what was written, with spans and comments, and no meaning.
 //! Invariant: every node's span covers its text; nesting is at most [`DEPTH_MAX`]. Must not know: types, other modules.
 
+mod broken;
 mod expression;
 mod policy;
 mod sharing;
 mod standard;
 mod table;
 mod test;
+pub use broken::Broken;
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, MoneyUnit, PeriodUnit, Quantifier};
 pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
@@ -86,6 +88,8 @@ pub struct Module {
     pub items: Vec<Item>,
     /// All comments, in order.
     pub comments: Vec<Comment>,
+    /// What could not be read; empty in a well formed file.
+    pub broken: Broken,
     /// The whole file.
     pub span: Span,
 }
@@ -129,4 +133,18 @@ pub enum Item {
     Sharing(SharingItem),
     /// `测试`
     Test(TestItem),
+}
+
+impl Item {
+    /// Where it stands, from its first word to its last mark.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Enum(item) => item.span,
+            Self::Group(item) => item.span,
+            Self::Certificate(item) => item.span,
+            Self::Policy(item) => item.span,
+            Self::Sharing(item) => item.span,
+            Self::Test(item) => item.span,
+        }
+    }
 }

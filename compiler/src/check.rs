@@ -57,9 +57,7 @@ pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<
         let scope = declare(&modules[*at], &scopes, report);
         scopes.insert(scope.module.clone(), scope);
     }
-    if report.refused() {
-        return None;
-    }
+    // Policies are checked even when a declaration is refused: the caller drops what only follows from that.
     let mut checked = Vec::new();
     for module in modules {
         let scope = scopes.remove(&dotted(&module.name))?;
@@ -112,7 +110,7 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
             });
         }
     }
-    if report.refused() {
+    if by_name.len() < modules.len() {
         return None;
     }
     let mut placed = vec![false; modules.len()];
@@ -120,7 +118,7 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
     loop {
         let ready = (0..modules.len()).find(|i| {
             !placed[*i]
-                && modules[*i].imports.iter().all(|m| by_name.get(&dotted(&m.module)).is_some_and(|k| placed[*k]))
+                && modules[*i].imports.iter().all(|m| by_name.get(&dotted(&m.module)).is_none_or(|k| placed[*k]))
         });
         let Some(next) = ready else { break };
         placed[next] = true;

@@ -1,6 +1,8 @@
-//! The whole way from sources to a package. Owns the bounds on how much is given at once, and turns lowering faults into
-//! findings. Invariant: never panics, and its work is bounded by counts, so that every node accepts the same sources.
+//! The whole way from sources to a package. Owns the bounds on how much is given at once, how far a broken source is
+//! checked, and turns lowering faults into findings. Invariant: never panics, and its work is bounded by counts, so that every node accepts the same sources.
 //! Must not know: files, clocks, the ledger.
+
+mod echo;
 
 use crate::ast::{self, PolicyKind};
 use crate::check::report::Report;
@@ -45,11 +47,26 @@ fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> 
         findings.into_iter().for_each(|f| report.add(f));
         modules.extend(module);
     }
-    (!report.refused() && modules.len() == files.len()).then_some(modules)
+    if !report.refused() {
+        return (modules.len() == files.len()).then_some(modules);
+    }
+    // What could be read of broken sources is checked too, for its findings alone.
+    let mut own = Report::default();
+    check::check(&modules, &mut own);
+    let unread = modules.len() < files.len();
+    echo::without(own.into_findings(), files, &modules, unread).into_iter().for_each(|f| report.add(f));
+    None
 }
 
 fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> Option<Package> {
-    let checked = check::check(modules, report)?;
+    let mut own = Report::default();
+    let checked = check::check(modules, &mut own);
+    let found = own.into_findings();
+    let own = echo::without(found.clone(), files, modules, false);
+    // Two faults may each look like the other's echo; then both are told.
+    let told = checked.is_some() || own.iter().any(Diagnostic::is_error);
+    (if told { own } else { found }).into_iter().for_each(|f| report.add(f));
+    let checked = checked?;
     let mut package = Package {
         modules: Vec::new(),
         schemas: Vec::new(),

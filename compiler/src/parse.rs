@@ -2,7 +2,8 @@
 //! Invariant: work is linear in a source of bounded size, and no nesting overflows the stack: the scan refuses what is
 //! too deep before pest sees it. Must not know: types, other modules, what names mean.
 //!
-//! The scan cuts the file into top-level items, so that a broken item does not hide the next.
+//! The scan cuts the file into top-level items, and an item that the grammar refuses is cut further into its parts, so that
+//! a broken clause, row or fact hides neither the next one nor the rest of its item.
 
 mod expression;
 mod fact;
@@ -10,10 +11,13 @@ mod item;
 mod keyword;
 mod message;
 mod node;
+mod parts;
 mod policy;
+mod recover;
 mod scan;
+mod token;
 
-use crate::ast::{Language, Module};
+use crate::ast::{Broken, Language, Module};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{FileId, SOURCE_BYTES_MAX, SourceFile, Span};
 pub(crate) use expression::AS_OF_NAME;
@@ -24,8 +28,10 @@ pub use keyword::keywords;
 pub(crate) use keyword::spelling;
 use node::Builder;
 use pest::Parser;
+use pest::iterators::Pairs;
 use scan::{Chunk, Scan};
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
 mod grammar {
     //! What pest derives from `grammar.pest`: a rule for each of its lines.
@@ -38,6 +44,10 @@ mod grammar {
 /// Most diagnostics reported for one file; a file worse than this is better read from its top.
 const DIAGNOSTICS_MAX: usize = 64;
 
+/// Most steps that pest takes for one item. The densest source of the greatest length needs a fifth of it; a grammar that
+/// reads the same text again at each level of nesting would need more, and is then refused alike on every node.
+const STEPS_MAX: usize = 50_000_000;
+
 /// Parses one file. The module holds every item that could be read; it is `None` when the file has no usable header
 /// or is refused as a whole. A source is well formed when no diagnostic is an error.
 pub fn parse(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnostic>) {
@@ -48,10 +58,33 @@ pub fn parse(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnost
         .filter(|diagnostic| diagnostic.code != Code::Syntax)
         .map(|diagnostic| diagnostic.primary.start)
         .collect();
-    diagnostics.retain(|diagnostic| diagnostic.code != Code::Syntax || !explained.contains(&diagnostic.primary.start));
+    // So does a keyword taken as a name, wherever that name is used again.
+    let word = |span: Span| source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    let reserved: BTreeSet<&str> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code == Code::ReservedName)
+        .map(|diagnostic| word(diagnostic.primary))
+        .collect();
+    diagnostics.retain(|diagnostic| {
+        let at = diagnostic.primary;
+        diagnostic.code != Code::Syntax || !(explained.contains(&at.start) || reserved.contains(word(at)))
+    });
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.start, diagnostic.primary.end, diagnostic.code));
     diagnostics.dedup();
-    diagnostics.truncate(DIAGNOSTICS_MAX);
+    if diagnostics.len() > DIAGNOSTICS_MAX {
+        let rest = diagnostics.len() - DIAGNOSTICS_MAX;
+        let at = diagnostics[DIAGNOSTICS_MAX].primary;
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        diagnostics.push(
+            Diagnostic::new(
+                Code::TooManyFaults,
+                Span { end: at.start, ..at },
+                format!("此后还有 {rest} 处问题未列出"),
+                format!("{rest} more findings from here on are not listed"),
+            )
+            .help("先改正已列出的问题", "correct those listed first"),
+        );
+    }
     (module, diagnostics)
 }
 
@@ -67,13 +100,12 @@ fn parse_all(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnost
         .help("把文件按主题拆成几个模块, 用 `引用` 连接", "split the file into modules and connect them with `import`");
         return (None, vec![fault]);
     }
-    let Scan { chunks, comments, mut diagnostics, refused } = scan::scan(file, &source.text);
-    if refused {
-        return (None, diagnostics);
-    }
+    // Process-wide, and always the same.
+    pest::set_call_limit(NonZeroUsize::new(STEPS_MAX));
+    let Scan { chunks, comments, mut diagnostics } = scan::scan(file, &source.text);
     let whole = Span { file, start: 0, end: u32::try_from(length).unwrap_or(u32::MAX) };
     let language = language_of(file, source, &chunks, &mut diagnostics);
-    let mut builder = Builder::new(file, language);
+    let builder = Builder::new(file, language);
     let mut module = Module {
         language,
         name: item::no_path(whole),
@@ -81,20 +113,27 @@ fn parse_all(file: FileId, source: &SourceFile) -> (Option<Module>, Vec<Diagnost
         sources: Vec::new(),
         items: Vec::new(),
         comments,
+        broken: Broken::default(),
         span: whole,
     };
     let mut header = Header::default();
-    for chunk in chunks.iter().filter(|chunk| !chunk.broken) {
-        let Some(top) = parse_chunk(&mut builder, source, chunk) else { continue };
+    for chunk in &chunks {
+        let lost = builder.broken.borrow().parts.len();
+        let top = parse_chunk(&builder, source, chunk);
+        if top.is_none() || builder.broken.borrow().parts.len() > lost {
+            lose_item(&builder, source, chunk, top.is_none());
+        }
+        let Some(top) = top else { continue };
         match top {
-            Top::Language(span) => header.language(&mut builder, span, chunk.start == chunks[0].start),
-            Top::Module(name) => header.module(&mut builder, &mut module, name),
+            Top::Language(span) => header.language(&builder, span, chunk.start == chunks[0].start),
+            Top::Module(name) => header.module(&builder, &mut module, name),
             Top::Import(import) => module.imports.push(import),
             Top::Source(source) => module.sources.push(source),
             Top::Item(item) => module.items.push(*item),
         }
     }
-    diagnostics.append(&mut builder.diagnostics);
+    module.broken = builder.broken.take();
+    diagnostics.append(&mut builder.diagnostics.take());
     if !header.named {
         // A broken module line has its own diagnostic already.
         if !diagnostics.iter().any(Diagnostic::is_error) {
@@ -121,7 +160,7 @@ struct Header {
 }
 
 impl Header {
-    fn language(&mut self, builder: &mut Builder, span: Span, first: bool) {
+    fn language(&mut self, builder: &Builder, span: Span, first: bool) {
         self.languages += 1;
         if self.languages > 1 || !first {
             builder.report(Diagnostic::new(
@@ -133,7 +172,7 @@ impl Header {
         }
     }
 
-    fn module(&mut self, builder: &mut Builder, module: &mut Module, name: crate::ast::Path) {
+    fn module(&mut self, builder: &Builder, module: &mut Module, name: crate::ast::Path) {
         if self.named {
             builder.report(
                 Diagnostic::new(Code::ClauseCount, name.span, "一个文件只有一个模块", "a file has one module").label(
@@ -179,25 +218,46 @@ fn language_of(file: FileId, source: &SourceFile, chunks: &[Chunk], diagnostics:
     }
 }
 
-/// Parses one top-level entry.
-fn parse_chunk(builder: &mut Builder, source: &SourceFile, chunk: &Chunk) -> Option<Top> {
+/// Parses one top-level entry, without its broken parts.
+fn parse_chunk(builder: &Builder, source: &SourceFile, chunk: &Chunk) -> Option<Top> {
     let text = &source.text[chunk.start..chunk.end];
-    builder.offset = u32::try_from(chunk.start).unwrap_or(u32::MAX);
-    let mut pairs = match Grammar::parse(Rule::entry, text) {
-        Ok(pairs) => pairs,
-        Err(error) => {
-            let diagnostic = message::syntax(builder, text, &error);
-            builder.report(diagnostic);
-            return None;
+    builder.offset.set(u32::try_from(chunk.start).unwrap_or(u32::MAX));
+    // One item that exhausts its steps ends the file: a hundred of them would exhaust the patience of every node.
+    if chunk.too_deep || builder.spent.get() {
+        return None;
+    }
+    let error = if chunk.unbalanced.is_some() || chunk.open_text {
+        None
+    } else {
+        match Grammar::parse(Rule::entry, text) {
+            Ok(pairs) => return build(builder, pairs),
+            Err(error) => Some(error),
         }
     };
+    if error.as_ref().is_some_and(|error| message::spent(builder, text, error)) {
+        return None;
+    }
+    let left = recover::item(builder, text, chunk, error.as_ref())?;
+    build(builder, Grammar::parse(Rule::entry, &left).ok()?)
+}
+
+fn build(builder: &Builder, mut pairs: Pairs<Rule>) -> Option<Top> {
     builder.check_language(pairs.clone());
     let node = pairs.next()?;
-    match item::top(builder, node) {
-        Ok(top) => Some(top),
-        Err(diagnostic) => {
-            builder.report(*diagnostic);
-            None
-        }
+    item::top(builder, node).map_err(|diagnostic| builder.report(*diagnostic)).ok()
+}
+
+/// Remembers that an item is incomplete, or missing altogether.
+fn lose_item(builder: &Builder, source: &SourceFile, chunk: &Chunk, missing: bool) {
+    let text = &source.text[chunk.start..chunk.end];
+    let word = text.split_whitespace().next().unwrap_or("");
+    let named = [Rule::k_policy, Rule::k_verification, Rule::k_contract, Rule::k_sharing, Rule::k_test];
+    let schema = !keyword::is_one_of(word, &named);
+    if missing {
+        builder.lose(text, None, builder.span_of(0, text.len()));
     }
+    let mut broken = builder.broken.borrow_mut();
+    broken.schema |= schema;
+    // The words of a broken head need not hold its name.
+    broken.any |= schema && missing;
 }

@@ -101,7 +101,7 @@ fn a_broken_source_is_the_policys_fault() {
     exit 1
     -- out
     -- err
-    error[E0101]: expected a quoted text, `,` or `}`, found `二`
+    error[E0101]: expected a quoted text, `,` or the end, found `二`
      --> b.gj:3:9
       |
     3 | 枚举 甲 {一 二}
@@ -114,7 +114,7 @@ fn a_broken_source_is_the_policys_fault() {
     exit 1
     -- out
     -- err
-    错误[E0101]: 此处应为带引号的文本、`,`或`}`, 而不是 `二`
+    错误[E0101]: 此处应为带引号的文本、`,`或结束, 而不是 `二`
      --> b.gj:3:9
       |
     3 | 枚举 甲 {一 二}

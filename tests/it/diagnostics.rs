@@ -75,7 +75,7 @@ fn refused_sources_say_what_is_wrong_in_both_languages() {
 #[test]
 fn every_syntax_code_has_a_fixture() {
     // Built in memory by other tests, or a fault of the compiler itself.
-    let elsewhere = [Code::TooDeep, Code::TooLong, Code::FormatterFault, Code::Confusable];
+    let elsewhere = [Code::TooDeep, Code::TooLong, Code::FormatterFault, Code::Confusable, Code::TooManyFaults];
     let mut seen: BTreeSet<Code> = elsewhere.into_iter().collect();
     for path in fixtures("diagnostics") {
         let (_, diagnostics) = parse(FileId(0), &source(&path));

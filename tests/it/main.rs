@@ -10,6 +10,7 @@ mod layout;
 mod pages;
 mod policies;
 mod proofs;
+mod recovery;
 mod reference;
 mod replica;
 mod simulation;

@@ -29,9 +29,8 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
     let mut values = Values { scope, inputs: Vec::new(), evidence: Vec::new(), definitions: BTreeMap::new() };
     inputs(item, &mut values, report);
     let evidence_good = evidence(item, &mut values, report);
-    let definitions = if evidence_good { definitions(item, &mut values, report) } else { None };
-    // Later findings would only echo what is already wrong.
-    let definitions = definitions?;
+    // Definitions are judged even where evidence is not: what only follows from that is dropped later.
+    let definitions = definitions(item, &mut values, report).filter(|_| evidence_good)?;
     let (outcomes, facts) = outcomes::check(item, &values, report)?;
     let releases = releases(item, &outcomes, report);
     let writes = writes::check(item, &values, &outcomes, &facts, report);

@@ -67,6 +67,8 @@ codes! {
     Unbalanced = "E0116",
     /// The formatter would have changed a meaning and refused.
     FormatterFault = "E0117",
+    /// More findings in one file than are listed.
+    TooManyFaults = "E0118",
     /// A name or text that is not in Unicode normal form C.
     NotNormal = "E0201",
     /// A character that a name may not have.

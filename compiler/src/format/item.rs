@@ -23,12 +23,7 @@ impl Entry<'_> {
         match self {
             Self::Import(import) => import.span,
             Self::Source(source) => source.span,
-            Self::Item(Item::Enum(item)) => item.span,
-            Self::Item(Item::Group(item)) => item.span,
-            Self::Item(Item::Certificate(item)) => item.span,
-            Self::Item(Item::Policy(item)) => item.span,
-            Self::Item(Item::Sharing(item)) => item.span,
-            Self::Item(Item::Test(item)) => item.span,
+            Self::Item(item) => item.span(),
         }
     }
 

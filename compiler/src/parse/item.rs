@@ -50,14 +50,15 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::enum_item => {
             children.take(Rule::k_enum)?;
             let name = builder.name(&children.take(Rule::name)?);
-            let variants = children.run(Rule::variant).into_iter().map(|node| variant(builder, node));
-            Item::Enum(EnumItem { name, variants: variants.collect::<Built<_>>()?, span })
+            let variants = children.run(Rule::variant).into_iter();
+            let variants = variants.filter_map(|node| builder.keep(&node.clone(), variant(builder, node))).collect();
+            Item::Enum(EnumItem { name, variants, span })
         }
         Rule::group => {
             children.take(Rule::k_group)?;
             let name = builder.name(&children.take(Rule::name)?);
             let term = children.maybe(Rule::term).map(|node| term(builder, node)).transpose()?;
-            let fields = fields(builder, children.take(Rule::fields)?)?;
+            let fields = fields(builder, children.take(Rule::fields)?);
             Item::Group(GroupItem { name, term, fields, span })
         }
         Rule::certificate => Item::Certificate(certificate(builder, children, span)?),
@@ -99,7 +100,7 @@ fn certificate(builder: &Builder, mut children: Children, span: Span) -> Built<C
         None
     };
     let term = children.maybe(Rule::term).map(|node| term(builder, node)).transpose()?;
-    let fields = fields(builder, children.take(Rule::fields)?)?;
+    let fields = fields(builder, children.take(Rule::fields)?);
     Ok(CertificateItem { name, by, filed_under, complete_from, term, fields, span })
 }
 
@@ -115,8 +116,9 @@ fn term(builder: &Builder, node: Node) -> Built<TermItem> {
     Ok(TermItem { from, end })
 }
 
-fn fields(builder: &Builder, node: Node) -> Built<Vec<FieldItem>> {
-    Children::of(builder, node).run(Rule::field).into_iter().map(|node| field(builder, node)).collect()
+fn fields(builder: &Builder, node: Node) -> Vec<FieldItem> {
+    let fields = Children::of(builder, node).run(Rule::field).into_iter();
+    fields.filter_map(|node| builder.keep(&node.clone(), field(builder, node))).collect()
 }
 
 fn field(builder: &Builder, node: Node) -> Built<FieldItem> {
@@ -204,8 +206,9 @@ fn sharing(builder: &Builder, mut children: Children, span: Span) -> Built<Shari
     let by = builder.name(&children.take(Rule::name)?);
     children.take(Rule::k_about)?;
     let certificate = builder.name(&children.take(Rule::name)?);
-    let clauses = children.run(Rule::sharing_clause).into_iter().map(|node| sharing_clause(builder, node));
-    Ok(SharingItem { name, by, certificate, clauses: clauses.collect::<Built<_>>()?, span })
+    let clauses = children.run(Rule::sharing_clause).into_iter();
+    let clauses = clauses.filter_map(|node| builder.keep(&node.clone(), sharing_clause(builder, node))).collect();
+    Ok(SharingItem { name, by, certificate, clauses, span })
 }
 
 fn sharing_clause(builder: &Builder, node: Node) -> Built<SharingClause> {
@@ -273,14 +276,18 @@ fn test(builder: &Builder, mut children: Children, span: Span) -> Built<TestItem
     let mut expect = Vec::new();
     while let Some(node) = children.next() {
         if node.as_rule() == Rule::expect {
-            expect.push(expectation(builder, node)?);
+            expect.extend(builder.keep(&node.clone(), expectation(builder, node)));
         } else {
-            let mut written = Children::of(builder, node);
-            let path = builder.path(written.take(Rule::path)?);
-            facts.push((path, fact::value(builder, written.take(Rule::fact_value)?)?));
+            facts.extend(builder.keep(&node.clone(), fact(builder, node)));
         }
     }
     Ok(TestItem { title, policy, on, like, facts, expect, span })
+}
+
+fn fact(builder: &Builder, node: Node) -> Built<(Path, crate::ast::FactExpr)> {
+    let mut written = Children::of(builder, node);
+    let path = builder.path(written.take(Rule::path)?);
+    Ok((path, fact::value(builder, written.take(Rule::fact_value)?)?))
 }
 
 fn expectation(builder: &Builder, node: Node) -> Built<Expectation> {

@@ -194,11 +194,25 @@ const CLAUSE_WORDS: &[Rule] = &[
     Rule::k_expect,
 ];
 
+/// Words that open a clause of a policy, and nothing else at its level: where the parser goes on after a broken clause.
+pub(super) const CLAUSES: &[Rule] = &[
+    Rule::k_base,
+    Rule::k_input,
+    Rule::k_evidence,
+    Rule::k_define,
+    Rule::k_rule,
+    Rule::k_table,
+    Rule::k_outcome,
+    Rule::k_release,
+    Rule::k_write,
+];
+
 /// Words after which an operand nests.
 const NESTING_WORDS: &[Rule] =
     &[Rule::k_if, Rule::k_exists, Rule::k_every, Rule::k_count, Rule::k_sum, Rule::k_largest, Rule::k_smallest];
 
-fn is_one_of(word: &str, rules: &[Rule]) -> bool {
+/// Whether `word` is the spelling, in either language, of one of `rules`.
+pub(super) fn is_one_of(word: &str, rules: &[Rule]) -> bool {
     KEYWORDS.iter().any(|(rule, zh, en)| (*zh == word || *en == word) && rules.contains(rule))
 }
 

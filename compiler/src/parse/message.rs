@@ -61,6 +61,25 @@ pub(super) fn syntax(builder: &Builder, text: &str, error: &Error<Rule>) -> Diag
     diagnostic
 }
 
+/// Whether pest gave up before it knew. Reported once a file.
+pub(super) fn spent(builder: &Builder, text: &str, error: &Error<Rule>) -> bool {
+    if !matches!(error.variant, ErrorVariant::CustomError { .. }) {
+        return false;
+    }
+    if !builder.spent.replace(true) {
+        builder.report(
+            Diagnostic::new(
+                Code::TooLarge,
+                builder.span_of(0, found(text).len()),
+                "读懂这一项所需的步数超过上限, 其后的内容不再检查",
+                "reading this item takes more steps than allowed; what follows it is not checked",
+            )
+            .help("减少嵌套, 用 `定义` 给中间结果命名", "nest less; name parts of it with `define`"),
+        );
+    }
+    true
+}
+
 /// The word or character at the start of `rest`.
 fn found(rest: &str) -> &str {
     let is_word = |character: char| pest::unicode::XID_CONTINUE(character);
@@ -118,7 +137,13 @@ fn expected(positives: &[Rule], language: Language) -> (String, String) {
     // Behind every number a unit of money could stand; that helps nobody who is about to write something else.
     let unit = |rule: &Rule| matches!(rule, Rule::k_fen | Rule::k_yuan | Rule::k_wan_yuan | Rule::k_yi_yuan);
     let units = positives.iter().all(unit);
-    for rule in positives.iter().filter(|rule| !(operands && starts(rule) || unit(rule) && !units)) {
+    let operators = positives.contains(&Rule::k_present);
+    let idle =
+        |rule: &Rule| (operands && starts(rule)) || (operators && *rule == Rule::k_absent) || (unit(rule) && !units);
+    // That nothing more may come is said last.
+    let (end, others): (Vec<&Rule>, Vec<&Rule>) =
+        positives.iter().filter(|rule| !idle(rule)).partition(|rule| **rule == Rule::EOI);
+    for rule in others.into_iter().chain(end) {
         let name = describe(*rule, language);
         if !names.contains(&name) {
             names.push(name);
@@ -243,7 +268,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         Rule::dot => mark("."),
         Rule::arrow => mark("=>"),
         Rule::eq => mark("="),
-        Rule::EOI => both("条目的结尾", "the end of the item"),
+        Rule::EOI => both("结束", "the end"),
         rule => match keyword::spelling(rule, language)
             .or_else(|| opening(rule).and_then(|word| keyword::spelling(word, language)))
         {

@@ -1,12 +1,14 @@
 //! Walking pest's pairs. Owns spans, punctuation skipping, literals, names and citations.
 //! Invariant: a shape that the grammar cannot produce is a diagnostic, never a panic. Must not know: items, expressions.
 
+use super::parts::{self, Kind};
 use super::{Rule, keyword};
-use crate::ast::{Citation, Language, Literal, LiteralKind, MoneyUnit, Name, Path};
+use crate::ast::{Broken, Citation, Language, Literal, LiteralKind, MoneyUnit, Name, Path};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 use guiju_runtime::number::{self, SCALE_MAX};
 use pest::iterators::{Pair, Pairs};
+use std::cell::{Cell, RefCell};
 
 /// A node of pest's tree.
 pub(super) type Node<'a> = Pair<'a, Rule>;
@@ -20,20 +22,56 @@ pub(super) struct Builder {
     /// Keyword language of the file.
     pub(super) language: Language,
     /// Where the text given to pest starts in the file.
-    pub(super) offset: u32,
+    pub(super) offset: Cell<u32>,
     /// Found so far.
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
+    /// Whether some item took more steps than allowed, which was reported.
+    pub(super) spent: Cell<bool>,
+    /// What could not be read so far.
+    pub(super) broken: RefCell<Broken>,
 }
 
 impl Builder {
     /// For one file.
     pub(super) fn new(file: FileId, language: Language) -> Self {
-        Self { file, language, offset: 0, diagnostics: Vec::new() }
+        Self {
+            file,
+            language,
+            offset: Cell::new(0),
+            diagnostics: RefCell::default(),
+            spent: Cell::new(false),
+            broken: RefCell::default(),
+        }
     }
 
     /// Adds a finding.
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+    pub(super) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// The part, or nothing after saying why it cannot be built: the other parts of its item are still read.
+    pub(super) fn keep<T>(&self, node: &Node, built: Built<T>) -> Option<T> {
+        built
+            .map_err(|diagnostic| {
+                self.report(*diagnostic);
+                self.lose(node.as_str(), None, self.span(node));
+            })
+            .ok()
+    }
+
+    /// Remembers that a part is missing from the tree, so that later stages do not report what follows from that.
+    pub(super) fn lose(&self, text: &str, kind: Option<Kind>, span: Span) {
+        let names = parts::declared(text, kind);
+        let mut broken = self.broken.borrow_mut();
+        if names.is_empty() {
+            match kind {
+                Some(Kind::Field | Kind::Variant) => broken.any = true,
+                Some(Kind::Clause) => broken.nameless.push(span),
+                _ => {}
+            }
+        }
+        broken.names.extend(names);
+        broken.parts.push(span);
     }
 
     /// The node's place in the file.
@@ -48,12 +86,12 @@ impl Builder {
 
     /// Bytes of the text given to pest, as a place in the file.
     pub(super) fn span_of(&self, start: usize, end: usize) -> Span {
-        let at = |byte: usize| self.offset.saturating_add(u32::try_from(byte).unwrap_or(u32::MAX));
+        let at = |byte: usize| self.offset.get().saturating_add(u32::try_from(byte).unwrap_or(u32::MAX));
         Span { file: self.file, start: at(start), end: at(end) }
     }
 
     /// Reports keywords of the other language.
-    pub(super) fn check_language(&mut self, pairs: Pairs<Rule>) {
+    pub(super) fn check_language(&self, pairs: Pairs<Rule>) {
         for node in pairs.flatten() {
             let Some(wanted) = keyword::spelling(node.as_rule(), self.language) else { continue };
             let written = node.as_str();

@@ -31,7 +31,7 @@ pub(super) fn policy(builder: &Builder, mut children: Children, span: Span) -> B
     let lapses = children.has(Rule::k_lapses);
     let mut clauses = Vec::new();
     while let Some(node) = children.next() {
-        clauses.push(clause(builder, node)?);
+        clauses.extend(builder.keep(&node.clone(), clause(builder, node)));
     }
     Ok(PolicyItem { kind, name, version, by, effective_from, effective_to, lapses, clauses, span })
 }
@@ -92,8 +92,9 @@ fn definition(builder: &Builder, rule: bool, mut children: Children, span: Span)
     let ty = children.maybe(Rule::type_expr).map(|node| type_expr(builder, node)).transpose()?;
     let value = expression::expr(builder, children.take(Rule::expr)?)?;
     let citation = citation(builder, &mut children)?;
-    let exceptions = children.run(Rule::exception).into_iter().map(|node| exception(builder, node));
-    Ok(DefinitionClause { rule, name, ty, value, citation, exceptions: exceptions.collect::<Built<_>>()?, span })
+    let exceptions = children.run(Rule::exception).into_iter();
+    let exceptions = exceptions.filter_map(|node| builder.keep(&node.clone(), exception(builder, node))).collect();
+    Ok(DefinitionClause { rule, name, ty, value, citation, exceptions, span })
 }
 
 fn citation(builder: &Builder, children: &mut Children) -> Built<Option<Citation>> {
@@ -168,8 +169,9 @@ fn table(builder: &Builder, mut children: Children, span: Span) -> Built<TableCl
         return Err(bad_header(hit, header_span));
     }
     let shape = Shape { columns: columns.len(), result: arrow, articles, header: header_span };
-    let rows = children.run(Rule::row).into_iter().map(|node| row(builder, node, &shape));
-    Ok(TableClause { name, ty, hit, empty, citation, columns, rows: rows.collect::<Built<_>>()?, span })
+    let rows = children.run(Rule::row).into_iter();
+    let rows = rows.filter_map(|node| builder.keep(&node.clone(), row(builder, node, &shape))).collect();
+    Ok(TableClause { name, ty, hit, empty, citation, columns, rows, span })
 }
 
 fn bad_header(hit: HitWord, span: Span) -> Box<Diagnostic> {
@@ -333,7 +335,8 @@ fn outcome(builder: &Builder, mut children: Children, span: Span) -> Built<Outco
     let name = builder.name(&children.take(Rule::name)?);
     let values = builder.names(children.take(Rule::names)?);
     let hit = hit(&mut children);
-    let arms = children.run(Rule::arm).into_iter().map(|node| arm(builder, node)).collect::<Built<_>>()?;
+    let arms = children.run(Rule::arm).into_iter();
+    let arms = arms.filter_map(|node| builder.keep(&node.clone(), arm(builder, node))).collect();
     Ok(OutcomeClause { name, values, hit, arms, span })
 }
 
@@ -389,7 +392,7 @@ fn write(builder: &Builder, mut children: Children, span: Span) -> Built<WriteCl
         if node.as_rule() == Rule::k_rest_kept {
             rest_kept = true;
         } else {
-            fields.push(write_field(builder, node)?);
+            fields.extend(builder.keep(&node.clone(), write_field(builder, node)));
         }
     }
     Ok(WriteClause { certificate, supersedes, outcome, value, fields, rest_kept, span })

@@ -3,11 +3,12 @@
 //! Must not know: the grammar beyond which words open items and clauses.
 
 use super::keyword;
+use super::token::{self, Token};
 use crate::ast::{Comment, DEPTH_MAX};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::names;
 use crate::source::{FileId, Span};
-use pest::unicode::{XID_CONTINUE, XID_START};
+use pest::unicode::XID_START;
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::is_nfc;
 
@@ -17,9 +18,22 @@ pub(super) struct Chunk {
     pub(super) start: usize,
     /// One past the last byte of its last token.
     pub(super) end: usize,
-    /// Whether brackets do not match, which was reported; its inside would only give follow-up errors.
-    pub(super) broken: bool,
+    /// The first bracket without its partner. Reported unless one of the chunk's parts explains it.
+    pub(super) unbalanced: Option<Diagnostic>,
+    /// Whether a text in it does not end on its line, which was reported.
+    pub(super) open_text: bool,
+    /// Whether it nests too deep to be parsed, which was reported.
+    pub(super) too_deep: bool,
 }
+
+impl Chunk {
+    fn new(start: usize, end: usize) -> Self {
+        Self { start, end, unbalanced: None, open_text: false, too_deep: false }
+    }
+}
+
+/// Less indent than this is none: what stands there is no part of an item.
+const MARGIN: usize = 2;
 
 /// What the pass found.
 pub(super) struct Scan {
@@ -29,18 +43,6 @@ pub(super) struct Scan {
     pub(super) comments: Vec<Comment>,
     /// Findings.
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// Whether the file is too deep to parse.
-    pub(super) refused: bool,
-}
-
-/// One token, as far as this pass tells them apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Token {
-    Word,
-    Number,
-    Text,
-    Comment,
-    Mark(char),
 }
 
 /// Scans a whole file.
@@ -50,22 +52,22 @@ pub(super) fn scan(file: FileId, text: &str) -> Scan {
         text,
         at: 0,
         line_start: true,
-        column_zero: true,
+        line: 0,
         levels: vec![0],
+        nested: 0,
         open: Vec::new(),
         prefix_run: 0,
         words: BTreeMap::new(),
         declared: BTreeSet::new(),
         last_word: None,
         last_mark: None,
-        scan: Scan { chunks: Vec::new(), comments: Vec::new(), diagnostics: Vec::new(), refused: false },
+        closed: false,
+        scan: Scan { chunks: Vec::new(), comments: Vec::new(), diagnostics: Vec::new() },
     };
     scanner.hidden();
     scanner.run();
     scanner.close_chunk();
-    if !scanner.scan.refused {
-        scanner.check_words();
-    }
+    scanner.check_words();
     scanner.scan
 }
 
@@ -75,10 +77,12 @@ struct Scanner<'a> {
     at: usize,
     /// No token on this line yet.
     line_start: bool,
-    /// Nothing at all on this line yet.
-    column_zero: bool,
+    /// Where this line starts.
+    line: usize,
     /// Nesting words met in each open bracket, outermost first.
     levels: Vec<usize>,
+    /// Their sum.
+    nested: usize,
     /// Open brackets of this chunk.
     open: Vec<(char, usize)>,
     /// `非` in a row.
@@ -91,6 +95,8 @@ struct Scanner<'a> {
     last_word: Option<&'a str>,
     /// The mark before the current token, to know an article after `@name`.
     last_mark: Option<char>,
+    /// Whether the token before the current one closed the last open bracket with `}`: the item is complete.
+    closed: bool,
     scan: Scan,
 }
 
@@ -119,72 +125,35 @@ impl<'a> Scanner<'a> {
     }
 
     fn run(&mut self) {
-        while self.at < self.text.len() && !self.scan.refused {
+        while self.at < self.text.len() {
             let start = self.at;
             let Some(character) = self.text[start..].chars().next() else { break };
             if character == '\n' {
                 self.at += 1;
-                (self.line_start, self.column_zero) = (true, true);
+                (self.line_start, self.line) = (true, self.at);
                 continue;
             }
             if character.is_whitespace() || names::is_hidden(character) {
                 self.at += character.len_utf8();
-                self.column_zero = false;
                 continue;
             }
-            let token = self.token(character);
+            let token = self.token();
             self.take(token, start);
             self.line_start = self.line_start && token == Token::Comment;
-            self.column_zero = false;
         }
     }
 
     /// Moves past one token.
-    fn token(&mut self, first: char) -> Token {
-        let rest = &self.text[self.at..];
-        if rest.starts_with("//") {
-            self.at += rest.find('\n').unwrap_or(rest.len());
-            return Token::Comment;
-        }
-        if first == '"' || first == '“' {
-            self.quoted(if first == '"' { '"' } else { '”' });
-            return Token::Text;
-        }
-        if first.is_ascii_digit() {
-            self.at += rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'_').count();
-            return Token::Number;
-        }
-        if XID_CONTINUE(first) {
-            self.at += rest.find(|character| !XID_CONTINUE(character)).unwrap_or(rest.len());
-            return Token::Word;
-        }
-        self.at += first.len_utf8();
-        Token::Mark(half_mark(first))
-    }
-
-    /// Moves past a text; one that does not end on its line is reported and ends there.
-    fn quoted(&mut self, close: char) {
+    fn token(&mut self) -> Token {
         let start = self.at;
-        let mut characters = self.text[start..].char_indices().skip(1);
-        while let Some((at, character)) = characters.next() {
-            if character == '\n' {
-                self.at = start + at;
-                self.unclosed_text(start);
-                return;
-            }
-            if character == '\\' {
-                if self.text[start + at + 1..].starts_with('\n') {
-                    continue;
-                }
-                characters.next();
-            } else if character == close {
-                self.at = start + at + character.len_utf8();
-                self.check_text(start);
-                return;
-            }
+        let (token, end) = token::token(self.text, start);
+        self.at = end;
+        match token {
+            Token::Text => self.check_text(start),
+            Token::OpenText => self.unclosed_text(start),
+            _ => {}
         }
-        self.at = self.text.len();
-        self.unclosed_text(start);
+        token
     }
 
     fn unclosed_text(&mut self, start: usize) {
@@ -193,7 +162,6 @@ impl<'a> Scanner<'a> {
             Diagnostic::new(Code::BadText, span, "文本缺少结束的引号", "the text has no closing quote")
                 .help("文本不能换行; 在行尾补上引号", "a text may not span lines; close it on this line"),
         );
-        self.break_chunk(start);
     }
 
     fn check_text(&mut self, start: usize) {
@@ -224,45 +192,36 @@ impl<'a> Scanner<'a> {
         }
         if token == Token::Word
             && self.line_start
-            && (self.column_zero || self.open.is_empty())
+            && (start == self.line || self.open.is_empty())
             && keyword::opens_item(word)
         {
             self.close_chunk();
-            self.scan.chunks.push(Chunk { start, end: self.at, broken: false });
+            self.scan.chunks.push(Chunk::new(start, self.at));
         } else if self.scan.chunks.is_empty() {
-            self.scan.chunks.push(Chunk { start, end: self.at, broken: false });
+            self.scan.chunks.push(Chunk::new(start, self.at));
+        } else if self.closed && self.line_start && start < self.line + MARGIN {
+            // What follows a complete item at the margin is another, whose own first word is wrong.
+            self.close_chunk();
+            self.scan.chunks.push(Chunk::new(start, self.at));
         }
         if token == Token::Word && self.last_mark == Some('@') {
-            self.article();
+            self.at = token::article(text, self.at).unwrap_or(self.at);
         }
         if let Some(chunk) = self.scan.chunks.last_mut() {
             chunk.end = self.at;
+            chunk.open_text |= token == Token::OpenText;
         }
         match token {
             Token::Word => self.word(word, start),
             Token::Mark(mark) => self.mark(mark, start),
             _ => {}
         }
+        self.closed = token == Token::Mark('}') && self.open.is_empty();
         if token != Token::Word || !matches!(word, "非" | "not") {
             self.prefix_run = 0;
         }
         self.last_mark = if let Token::Mark(mark) = token { Some(mark) } else { None };
         self.last_word = if token == Token::Word { Some(word) } else { None };
-    }
-
-    /// Skips the article after `@source`: it may hold any marks, which are not brackets of the source.
-    fn article(&mut self) {
-        let rest = &self.text[self.at..];
-        let blanks = rest.find(|character| !matches!(character, ' ' | '\t' | '\u{3000}')).unwrap_or(rest.len());
-        let ends = |character: char| {
-            character.is_whitespace() || matches!(character, '|' | '｜' | '{' | '}' | '｛' | '｝' | '"' | ',' | '，')
-        };
-        let article = &rest[blanks..];
-        let article = &article[..article.find(ends).unwrap_or(article.len())];
-        let word = &article[..article.find(|character| !XID_CONTINUE(character)).unwrap_or(article.len())];
-        if blanks > 0 && !article.starts_with("//") && !keyword::is_reserved(word) {
-            self.at += blanks + article.len();
-        }
     }
 
     fn word(&mut self, word: &'a str, start: usize) {
@@ -282,6 +241,7 @@ impl<'a> Scanner<'a> {
             && let Some(level) = self.levels.last_mut()
         {
             *level += 1;
+            self.nested += 1;
         }
         self.check_depth(start);
     }
@@ -302,7 +262,7 @@ impl<'a> Scanner<'a> {
 
     fn reset_level(&mut self) {
         if let Some(level) = self.levels.last_mut() {
-            *level = 0;
+            self.nested -= std::mem::take(level);
         }
     }
 
@@ -315,7 +275,7 @@ impl<'a> Scanner<'a> {
         match self.open.last() {
             Some((open, _)) if *open == partner => {
                 self.open.pop();
-                self.levels.pop();
+                self.nested -= self.levels.pop().unwrap_or(0);
             }
             Some((open, at)) => {
                 let (open, at) = (*open, *at);
@@ -331,7 +291,7 @@ impl<'a> Scanner<'a> {
                     .label(there, "在此打开", "opened here"),
                 );
                 self.open.pop();
-                self.levels.pop();
+                self.nested -= self.levels.pop().unwrap_or(0);
             }
             None => {
                 let here = self.span(start, self.at);
@@ -347,26 +307,17 @@ impl<'a> Scanner<'a> {
 
     /// Reports the first unmatched bracket of a chunk; later ones follow from it.
     fn unbalanced(&mut self, diagnostic: Diagnostic) {
-        if let Some(chunk) = self.scan.chunks.last_mut()
-            && !chunk.broken
-        {
-            chunk.broken = true;
-            self.scan.diagnostics.push(diagnostic);
-        }
-    }
-
-    fn break_chunk(&mut self, start: usize) {
-        match self.scan.chunks.last_mut() {
-            Some(chunk) => chunk.broken = true,
-            None => self.scan.chunks.push(Chunk { start, end: self.at, broken: true }),
+        if let Some(chunk) = self.scan.chunks.last_mut() {
+            chunk.unbalanced.get_or_insert(diagnostic);
         }
     }
 
     fn check_depth(&mut self, start: usize) {
-        let depth = self.open.len() + self.levels.iter().sum::<usize>() + self.prefix_run;
-        if depth > DEPTH_MAX {
+        let depth = self.open.len() + self.nested + self.prefix_run;
+        let Some(chunk) = self.scan.chunks.last_mut() else { return };
+        if depth > DEPTH_MAX && !chunk.too_deep {
+            chunk.too_deep = true;
             let here = self.span(start, self.at);
-            self.scan.refused = true;
             self.scan.diagnostics.push(
                 Diagnostic::new(
                     Code::TooDeep,
@@ -383,17 +334,16 @@ impl<'a> Scanner<'a> {
     fn close_chunk(&mut self) {
         if let Some((open, at)) = self.open.first().copied() {
             let here = self.span(at, at + self.text[at..].chars().next().map_or(1, char::len_utf8));
-            if !self.scan.refused {
-                self.unbalanced(Diagnostic::new(
-                    Code::Unbalanced,
-                    here,
-                    format!("`{open}` 没有配对的结束括号"),
-                    format!("`{open}` is never closed"),
-                ));
-            }
+            self.unbalanced(Diagnostic::new(
+                Code::Unbalanced,
+                here,
+                format!("`{open}` 没有配对的结束括号"),
+                format!("`{open}` is never closed"),
+            ));
         }
         self.open.clear();
         self.levels = vec![0];
+        self.nested = 0;
         self.prefix_run = 0;
     }
 
@@ -425,22 +375,4 @@ impl<'a> Scanner<'a> {
 
 fn is_half_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
-}
-
-/// Brackets and separators in their half-width form.
-fn half_mark(character: char) -> char {
-    match character {
-        '（' => '(',
-        '）' => ')',
-        '［' => '[',
-        '］' => ']',
-        '｛' => '{',
-        '｝' => '}',
-        '，' => ',',
-        '：' => ':',
-        '；' => ';',
-        '｜' => '|',
-        '＠' => '@',
-        other => other,
-    }
 }
