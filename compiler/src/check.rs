@@ -35,6 +35,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most items of one module.
 const ITEMS_MAX: usize = 1024;
+/// Most imports of one module, and most names that they bring.
+const IMPORTS_MAX: usize = 256;
+const IMPORTED_MAX: usize = 4096;
 
 /// A checked module.
 pub(crate) struct CheckedModule {
@@ -76,6 +79,7 @@ pub(crate) fn dotted(path: &ast::Path) -> String {
 /// Indices of modules, imported ones first.
 fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+    let mut bounded = true;
     for (i, module) in modules.iter().enumerate() {
         let name = dotted(&module.name);
         if by_name.insert(name.clone(), i).is_some() {
@@ -86,14 +90,11 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
                 format!("module `{name}` is given twice"),
             ));
         }
-        if module.items.len() > ITEMS_MAX {
-            report.add(Diagnostic::new(
-                Code::TooLarge,
-                module.name.span,
-                format!("一个模块至多 {ITEMS_MAX} 项"),
-                format!("a module has at most {ITEMS_MAX} items"),
-            ));
-        }
+        bounded &= within_bounds(module, report);
+    }
+    // All that follows grows faster than the sources.
+    if !bounded || by_name.len() < modules.len() {
+        return None;
     }
     for import in modules.iter().flat_map(|m| &m.imports) {
         let wanted = dotted(&import.module);
@@ -109,9 +110,6 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
                 None => finding.help("一并给出它的文件", "give its file too"),
             });
         }
-    }
-    if by_name.len() < modules.len() {
-        return None;
     }
     let mut placed = vec![false; modules.len()];
     let mut order = Vec::new();
@@ -134,6 +132,29 @@ fn order(modules: &[ast::Module], report: &mut Report) -> Option<Vec<usize>> {
         return None;
     }
     Some(order)
+}
+
+/// Whether a module declares and imports no more than is allowed; a finding if not.
+fn within_bounds(module: &ast::Module, report: &mut Report) -> bool {
+    let imported: usize = module.imports.iter().map(|import| import.names.len()).sum();
+    let over = [
+        (
+            module.items.len() > ITEMS_MAX,
+            format!("一个模块至多 {ITEMS_MAX} 项"),
+            format!("a module has at most {ITEMS_MAX} items"),
+        ),
+        (
+            module.imports.len() > IMPORTS_MAX || imported > IMPORTED_MAX,
+            format!("一个模块至多引用 {IMPORTS_MAX} 次, 共 {IMPORTED_MAX} 个名称"),
+            format!("a module has at most {IMPORTS_MAX} imports, of {IMPORTED_MAX} names in all"),
+        ),
+    ];
+    let mut good = true;
+    for (_, zh, en) in over.into_iter().filter(|(over, ..)| *over) {
+        report.add(Diagnostic::new(Code::TooLarge, module.name.span, zh, en));
+        good = false;
+    }
+    good
 }
 
 fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut Report) -> Scope {

@@ -7,6 +7,9 @@ use crate::diagnostics::{Diagnostic, Severity};
 /// Most findings kept.
 pub(crate) const FINDINGS_MAX: usize = 200;
 
+/// Most names looked at for one that may have been meant.
+const CANDIDATES_MAX: usize = 512;
+
 /// Findings so far.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -48,27 +51,30 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
     let wanted: Vec<char> = name.chars().take(64).collect();
     let bound = wanted.len().div_ceil(2).min(3);
     candidates
-        .take(4096)
-        .map(|c| (edit_distance(&wanted, c), c))
+        .take(CANDIDATES_MAX)
+        .filter(|c| c.chars().take(65).count().min(64).abs_diff(wanted.len()) <= bound)
+        .map(|c| (edit_distance(&wanted, c, bound), c))
         .filter(|(d, c)| *d <= bound && *d < c.chars().count())
         .min()
         .map(|(_, c)| c)
 }
 
-/// Edit distance where a swap of neighbours counts once; texts are cut at 64 characters.
-fn edit_distance(a: &[char], b: &str) -> usize {
+/// Edit distance where a swap of neighbours counts once, or a number above `bound` if it is greater than that: only so many
+/// places beside the diagonal are looked at. Texts are cut at 64 characters.
+fn edit_distance(a: &[char], b: &str, bound: usize) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
+        let mut row = vec![a.len() + b.len(); b.len() + 1];
+        row[0] = i;
+        for j in i.saturating_sub(bound).max(1)..=b.len().min(i + bound) {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(before[j - 2] + 1);
             }
-            row.push(best);
+            row[j] = best;
         }
         before = std::mem::replace(&mut last, row);
     }

@@ -227,15 +227,7 @@ fn insert(scope: &mut Scope, name: &ast::Name, declared: Declared, report: &mut 
 }
 
 fn declare_enum(item: &ast::EnumItem, scope: &mut Scope, report: &mut Report) {
-    let mut variants: Vec<(String, Option<String>)> = Vec::new();
-    for (name, code) in &item.variants {
-        let same_code = code.is_some() && variants.iter().any(|(_, c)| c == code);
-        if same_code || variants.iter().any(|(n, _)| *n == name.text) {
-            report.add(duplicate(name));
-        }
-        variants.push((name.text.clone(), code.clone()));
-    }
-    if variants.is_empty() || variants.len() > VARIANTS_MAX {
+    if item.variants.is_empty() || item.variants.len() > VARIANTS_MAX {
         report.add(Diagnostic::new(
             Code::BadSchema,
             item.span,
@@ -243,6 +235,14 @@ fn declare_enum(item: &ast::EnumItem, scope: &mut Scope, report: &mut Report) {
             "an enum has from 1 to 4096 variants",
         ));
         return;
+    }
+    let mut variants: Vec<(String, Option<String>)> = Vec::new();
+    for (name, code) in &item.variants {
+        let same_code = code.is_some() && variants.iter().any(|(_, c)| c == code);
+        if same_code || variants.iter().any(|(n, _)| *n == name.text) {
+            report.add(duplicate(name));
+        }
+        variants.push((name.text.clone(), code.clone()));
     }
     insert(scope, &item.name, Declared::Enum(Arc::new(EnumType { name: item.name.text.clone(), variants })), report);
 }
