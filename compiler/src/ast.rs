@@ -12,7 +12,7 @@ pub use broken::Broken;
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, MoneyUnit, PeriodUnit, Quantifier};
 pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
-    ReleaseClause, WriteClause, WriteValue,
+    ReleaseClause, TransitionClause, WriteClause, WriteValue,
 };
 pub use sharing::{ExchangeWord, SharingClause, SharingItem};
 pub use standard::{CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, TermItem, TypeExpr, TypeKind};

@@ -9,12 +9,14 @@ pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod flow;
 mod intervals;
+mod link;
 mod names;
 pub(crate) mod numbers;
 mod operators;
 mod outcomes;
 pub(crate) mod policy;
 mod probing;
+mod rename;
 pub(crate) mod report;
 pub(crate) mod scope;
 mod sharing;
@@ -29,6 +31,7 @@ use crate::ast::{self, Clause, Item};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed;
 use flow::Flow;
+use link::Linker;
 use report::{Report, nearest};
 use scope::Scope;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,10 +64,11 @@ pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<
         scopes.insert(scope.module.clone(), scope);
     }
     // Policies are checked even when a declaration is refused: the caller drops what only follows from that.
+    let linker = Linker { modules, scopes: &scopes };
     let mut checked = Vec::new();
     for module in modules {
-        let scope = scopes.remove(&dotted(&module.name))?;
-        checked.push(check_module(module, scope, report));
+        let scope = scopes.get(&dotted(&module.name))?.clone();
+        checked.push(check_module(module, scope, &linker, report));
     }
     versions::check(&checked, report);
     Some(checked)
@@ -168,13 +172,21 @@ fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut 
                         report.add(scope::duplicate(name));
                     }
                 }
+                None if from.own_policies.contains(&name.text) => {
+                    scope.policies.insert((name.text.clone(), from.module.clone()));
+                }
                 None => {
-                    report.add(scope::unknown(name, "可引用项", "importable item", from.own.iter().map(String::as_str)))
+                    let known = from.own.iter().chain(&from.own_policies).map(String::as_str);
+                    report.add(scope::unknown(name, "可引用项", "importable item", known));
                 }
             }
         }
     }
     scope::declare(module, &mut scope, report);
+    scope.own_policies.extend(module.items.iter().filter_map(|item| match item {
+        Item::Policy(policy) => Some(policy.name.text.clone()),
+        _ => None,
+    }));
     top_names(module, report);
     scope
 }
@@ -216,11 +228,11 @@ fn clause_names(clause: &Clause) -> Vec<&ast::Name> {
         Clause::Definition(c) => std::iter::once(&c.name).chain(c.exceptions.iter().map(|e| &e.label)).collect(),
         Clause::Table(c) => vec![&c.name],
         Clause::Outcome(c) => std::iter::once(&c.name).chain(&c.values).collect(),
-        Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) => Vec::new(),
+        Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) | Clause::Transition(_) => Vec::new(),
     }
 }
 
-fn check_module(module: &ast::Module, scope: Scope, report: &mut Report) -> CheckedModule {
+fn check_module(module: &ast::Module, scope: Scope, linker: &Linker, report: &mut Report) -> CheckedModule {
     let mut policies = Vec::new();
     let mut sharings: Vec<typed::Sharing> = Vec::new();
     for item in &module.items {
@@ -228,13 +240,18 @@ fn check_module(module: &ast::Module, scope: Scope, report: &mut Report) -> Chec
             Item::Policy(p) => {
                 // Each policy is judged by its own findings, so that one bad policy does not hide the next.
                 let mut own = Report::default();
-                if let Some(mut policy) = policy::check(p, &scope, &mut own) {
-                    let flow = Flow::of(&policy);
-                    flow::check(&mut policy, &flow, &mut own);
-                    probing::check(&policy, &flow, &mut own);
-                    downgrade::check(&policy, &flow, &mut own);
-                    usage::check(&policy, &flow, &mut own);
-                    policies.push((policy, flow));
+                if let Some(linked) = linker.link(p, &scope, &mut own) {
+                    if let Some(mut policy) = policy::check(&linked.item, &linked.scope, &mut own) {
+                        let flow = Flow::of(&policy);
+                        flow::check(&mut policy, &flow, &mut own);
+                        probing::check(&policy, &flow, &mut own);
+                        downgrade::check(&policy, &flow, &mut own);
+                        usage::check(&policy, &flow, &mut own);
+                        policy.transitions = linked.transitions;
+                        policy.older.clone_from(&linked.older);
+                        policies.push((policy, flow));
+                    }
+                    own.drop_echoes(&linked.older);
                 }
                 report.merge(own);
             }

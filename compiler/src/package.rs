@@ -394,6 +394,19 @@ fn exchange_word(exchange: ExchangeWord) -> u16 {
     }
 }
 
+impl Policy {
+    /// Whether it is in force on `day`; both ends of its interval are.
+    pub fn in_force_on(&self, day: Date) -> bool {
+        self.effective_from <= day && self.effective_to.is_none_or(|last| day <= last)
+    }
+
+    /// Its version and interval, as people are shown them: `3 (2017-03-16..2017-05-02)`.
+    pub fn interval(&self) -> String {
+        let last = self.effective_to.map_or(String::new(), |last| last.to_string());
+        format!("{} ({}..{last})", self.version, self.effective_from)
+    }
+}
+
 impl Sharing {
     /// Index of the clause that decides, if any does; permitted exactly if that clause permits. `module` is this sharing
     /// policy's own native code; a text that could be no department or purpose is decided by no clause.

@@ -389,6 +389,10 @@ pub struct Policy {
     pub releases: Vec<Release>,
     /// Writes.
     pub writes: Vec<Write>,
+    /// Where the older versions linked into it are written; they are judged by themselves.
+    pub older: Vec<Span>,
+    /// Titles of its transitions.
+    pub transitions: Vec<Span>,
     /// Where.
     pub span: Span,
 }

@@ -15,7 +15,7 @@ pub(crate) fn guiju(folder: &Path, locale: &str, arguments: &[&str]) -> Output {
         .expect("the program under test was built with this test")
 }
 
-fn transcript(output: &Output) -> String {
+pub(crate) fn transcript(output: &Output) -> String {
     format!(
         "exit {}\n-- out\n{}-- err\n{}",
         output.status.code().expect("it exits by itself"),
@@ -320,7 +320,7 @@ fn eval_decides_one_case() {
     insta::assert_snapshot!(transcript(&eval(folder.path(), "yes.json", &["--explain"])), @r#"
     exit 0
     -- out
-    资格 版本 1 于 2020-06-01
+    资格 版本 1 (2020-01-01..2020-12-31) 于 2020-06-01
     资格 = 符合 理由 月数已满 [某办法 第一条]
       - 达标: 按一般规定 [某办法 第一条]
     -- err
@@ -328,14 +328,14 @@ fn eval_decides_one_case() {
     insta::assert_snapshot!(transcript(&eval(folder.path(), "none.json", &["--lang", "en"])), @r#"
     exit 0
     -- out
-    资格 version 1 on 2020-06-01
+    资格 version 1 (2020-01-01..2020-12-31) on 2020-06-01
     资格 = 不符合 (月数未满)
     -- err
     "#);
     insta::assert_snapshot!(transcript(&eval(folder.path(), "open.json", &[])), @r#"
     exit 0
     -- out
-    资格 版本 1 于 2020-06-01
+    资格 版本 1 (2020-01-01..2020-12-31) 于 2020-06-01
     资格 = 待定
     缺证: 记录
     -- err
@@ -343,7 +343,7 @@ fn eval_decides_one_case() {
     insta::assert_snapshot!(transcript(&eval(folder.path(), "yes.json", &["--json"])), @r#"
     exit 0
     -- out
-    {"policy":"资格","module":"试.资格","version":1,"as_of":"2020-06-01","outcomes":[{"name":"资格","value":"符合","reason":"月数已满","citation":{"source":"某办法","article":"第一条","note":null},"missing":[]}],"missing":[]}
+    {"policy":"资格","module":"试.资格","version":1,"effective_from":"2020-01-01","effective_to":"2020-12-31","as_of":"2020-06-01","outcomes":[{"name":"资格","value":"符合","reason":"月数已满","citation":{"source":"某办法","article":"第一条","note":null},"missing":[]}],"missing":[]}
     -- err
     "#);
     for input in ["yes.json", "none.json", "open.json"] {

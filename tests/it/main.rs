@@ -16,3 +16,4 @@ mod replica;
 mod simulation;
 mod syntax;
 mod tidy;
+mod versions;

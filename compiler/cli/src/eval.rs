@@ -79,9 +79,7 @@ fn policy<'a>(package: &'a Package, name: &str, day: Date) -> Result<&'a Policy,
             format!("no policy is named `{name}`; there are {known}"),
         ));
     }
-    let in_force =
-        |policy: &&Policy| policy.effective_from <= day && policy.effective_to.is_none_or(|last| day <= last);
-    let mut found = named.iter().copied().filter(in_force);
+    let mut found = named.iter().copied().filter(|policy| policy.in_force_on(day));
     match (found.next(), found.next()) {
         (Some(policy), None) => Ok(policy),
         (Some(one), Some(other)) => Err(Text::new(
@@ -89,7 +87,7 @@ fn policy<'a>(package: &'a Package, name: &str, day: Date) -> Result<&'a Policy,
             format!("`{name}` is both `{}.{name}` and `{}.{name}`; give the full name", one.module, other.module),
         )),
         _ => {
-            let versions: Vec<String> = named.iter().map(|policy| interval(policy)).collect();
+            let versions: Vec<String> = named.iter().map(|policy| policy.interval()).collect();
             let (day, versions) = (shown(day), versions.join(", "));
             Err(Text::new(
                 format!("`{name}` 在 {day} 没有施行的版本; 有 {versions}"),
@@ -97,11 +95,6 @@ fn policy<'a>(package: &'a Package, name: &str, day: Date) -> Result<&'a Policy,
             ))
         }
     }
-}
-
-fn interval(policy: &Policy) -> String {
-    let last = policy.effective_to.map_or(String::new(), shown);
-    format!("{} ({}..{last})", policy.version, shown(policy.effective_from))
 }
 
 fn shown(date: Date) -> String {
@@ -181,7 +174,7 @@ fn frame(policy: &Policy, day: Date, facts: &serde_json::Map<String, Json>) -> R
 }
 
 fn print(policy: &Policy, day: Date, explanation: &Explanation, why: bool, report: &mut Report) {
-    let (name, version, day) = (&policy.name, policy.version, shown(day));
+    let (name, version, day) = (&policy.name, policy.interval(), shown(day));
     report.line(&format!("{name} 版本 {version} 于 {day}"), &format!("{name} version {version} on {day}"));
     if why {
         let text = explanation.text(report.language);
@@ -224,6 +217,8 @@ fn answer_json(policy: &Policy, day: Date, explanation: &Explanation, why: bool)
         "policy": policy.name,
         "module": policy.module,
         "version": policy.version,
+        "effective_from": shown(policy.effective_from),
+        "effective_to": policy.effective_to.map(shown),
         "as_of": shown(day),
         "outcomes": outcomes,
         "missing": explanation.missing,

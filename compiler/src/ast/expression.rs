@@ -174,3 +174,33 @@ pub enum ExprKind {
         empty: Option<Box<Expr>>,
     },
 }
+
+impl Expr {
+    /// The expressions directly inside this one.
+    pub fn parts_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            ExprKind::Literal(_) | ExprKind::Path(_) => Vec::new(),
+            ExprKind::Not(a)
+            | ExprKind::Present(a)
+            | ExprKind::Absent(a)
+            | ExprKind::InForce(a)
+            | ExprKind::InPast(a, _)
+            | ExprKind::Round(_, a, _)
+            | ExprKind::Shift(a, ..) => vec![a],
+            ExprKind::And(a, b)
+            | ExprKind::Or(a, b)
+            | ExprKind::Compare(_, a, b)
+            | ExprKind::Default(a, b)
+            | ExprKind::Add(a, b)
+            | ExprKind::Subtract(a, b)
+            | ExprKind::Multiply(a, b)
+            | ExprKind::Divide(a, b) => vec![a, b],
+            ExprKind::If(a, b, c) => vec![a, b, c],
+            ExprKind::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
+            ExprKind::Call(_, list) => list.iter_mut().collect(),
+            ExprKind::Quantified { value, condition, empty, .. } => {
+                [value, condition, empty].into_iter().flatten().map(|e| &mut **e).collect()
+            }
+        }
+    }
+}

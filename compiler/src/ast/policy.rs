@@ -57,6 +57,25 @@ pub enum Clause {
     Release(ReleaseClause),
     /// `写入`
     Write(WriteClause),
+    /// `过渡`
+    Transition(TransitionClause),
+}
+
+/// `过渡 "…" 当 e 适用 版本 n 之 模块 m @…`: where `e` holds, an older version decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransitionClause {
+    /// Its title, a rule's name in explanations.
+    pub title: Name,
+    /// When the older version decides.
+    pub guard: Expr,
+    /// The older version.
+    pub version: u32,
+    /// Its module, if not the only one in sight that has it.
+    pub module: Option<Path>,
+    /// Citation.
+    pub citation: Option<Citation>,
+    /// Where.
+    pub span: Span,
 }
 
 /// `输入 x : T`

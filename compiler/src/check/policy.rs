@@ -65,6 +65,8 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
         releases,
         writes,
         span: item.name.span,
+        older: Vec::new(),
+        transitions: Vec::new(),
     };
     (before || !report.refused()).then_some(policy)
 }
@@ -106,7 +108,7 @@ fn names_unique(item: &ast::PolicyItem, report: &mut Report) {
             Clause::Definition(c) => &c.name,
             Clause::Table(c) => &c.name,
             Clause::Outcome(c) => &c.name,
-            Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) => continue,
+            Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) | Clause::Transition(_) => continue,
         };
         if !seen.insert(&name.text) {
             report.add(duplicate(name));

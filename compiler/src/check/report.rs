@@ -2,7 +2,8 @@
 //! reports. Invariant: an error is never dropped silently: past the bound `refused` still says so.
 //! Must not know: what is checked.
 
-use crate::diagnostics::{Diagnostic, Severity};
+use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::source::Span;
 
 /// Most findings kept.
 pub(crate) const FINDINGS_MAX: usize = 200;
@@ -30,6 +31,43 @@ impl Report {
     pub(crate) fn merge(&mut self, other: Self) {
         self.refused |= other.refused;
         other.findings.into_iter().for_each(|f| self.add(f));
+    }
+
+    /// Drops what older versions linked into a policy only seem to lack there: that their parts are not needed, or cannot
+    /// decide, under the transition's condition. By themselves they were judged where they are written.
+    pub(crate) fn drop_echoes(&mut self, older: &[Span]) {
+        let counted = self.findings.len() < FINDINGS_MAX;
+        let inside = |d: &Diagnostic| {
+            older.iter().any(|o| o.file == d.primary.file && o.start <= d.primary.start && d.primary.end <= o.end)
+        };
+        let echo = |d: &Diagnostic| {
+            let dead = matches!(
+                d.code,
+                Code::DeadRow | Code::DeadException | Code::DeadArm | Code::Unused | Code::UnreachableValue
+            );
+            dead || d.severity != Severity::Error
+        };
+        self.findings.retain(|d| !(inside(d) && echo(d)));
+        if counted {
+            self.refused = self.findings.iter().any(|d| d.severity == Severity::Error);
+        }
+    }
+
+    /// Makes a rule without effect an error where it is a transition's condition.
+    pub(crate) fn refuse_dead_transitions(&mut self, titles: &[Span]) {
+        for finding in &mut self.findings {
+            if finding.code == Code::VacuousRule && titles.contains(&finding.primary) {
+                let witness = finding.witness.take();
+                *finding = Diagnostic::new(
+                    Code::BadTransition,
+                    finding.primary,
+                    "过渡的条件恒真或恒假",
+                    "the condition of the transition is always true, or never",
+                );
+                finding.witness = witness;
+                self.refused = true;
+            }
+        }
     }
 
     /// Whether any finding was an error.

@@ -13,7 +13,7 @@ use crate::typed::MONEY_UNIT;
 use guiju_runtime::date::Date;
 use guiju_runtime::number::{self, MONEY_SCALE};
 use guiju_runtime::value::{Class, EnumType, Field, GroupType, IdentifierKind, Schema, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Deepest nesting of groups in one another.
@@ -45,6 +45,10 @@ pub(crate) struct Scope {
     pub(crate) declared: BTreeMap<String, Declared>,
     /// Names declared here (not imported).
     pub(crate) own: Vec<String>,
+    /// Policies declared here, by name.
+    pub(crate) own_policies: BTreeSet<String>,
+    /// Policies imported: name and module. Several modules may each hold versions of one name.
+    pub(crate) policies: BTreeSet<(String, String)>,
     /// Legal sources by short name.
     pub(crate) sources: BTreeMap<String, (String, Option<String>)>,
 }

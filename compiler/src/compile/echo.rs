@@ -165,6 +165,7 @@ fn named(clause: &Clause) -> Option<(Span, &str)> {
         Clause::Definition(clause) => Some((clause.span, &clause.name.text)),
         Clause::Table(clause) => Some((clause.span, &clause.name.text)),
         Clause::Outcome(clause) => Some((clause.span, &clause.name.text)),
+        Clause::Transition(clause) => Some((clause.span, &clause.title.text)),
         Clause::AsOf(_) | Clause::Release(_) | Clause::Write(_) => None,
     }
 }

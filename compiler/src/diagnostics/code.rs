@@ -165,6 +165,8 @@ codes! {
     NoVersion = "E0803",
     /// A day between two versions of one policy on which none is in force.
     VersionGap = "E0804",
+    /// A transition that cannot be linked, or whose condition decides nothing.
+    BadTransition = "E0805",
     /// An input or evidence that no outcome needs.
     Unused = "E0901",
     /// A definition that nothing needs.

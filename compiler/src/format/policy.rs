@@ -6,7 +6,7 @@ use super::item::{room, texts, type_expr};
 use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, width};
 use crate::ast::{
     Arm, Cell, CellTest, Citation, Clause, DefinitionClause, EvidenceClause, Exception, Expr, HitWord, Key,
-    OutcomeClause, PolicyItem, PolicyKind, ReleaseClause, TableClause, WriteClause, WriteValue,
+    OutcomeClause, PolicyItem, PolicyKind, ReleaseClause, TableClause, TransitionClause, WriteClause, WriteValue,
 };
 use crate::parse::Rule;
 use crate::source::Span;
@@ -53,6 +53,7 @@ fn span_of(clause: &Clause) -> Span {
         Clause::Outcome(clause) => clause.span,
         Clause::Release(clause) => clause.span,
         Clause::Write(clause) => clause.span,
+        Clause::Transition(clause) => clause.span,
     }
 }
 
@@ -65,6 +66,7 @@ fn clause(writer: &mut Writer, clause: &Clause) {
         }
         Clause::Evidence(clause) => evidence(writer, clause),
         Clause::Release(clause) => release(writer, clause),
+        Clause::Transition(clause) => transition(writer, clause),
         Clause::Definition(clause) => return definition(writer, clause),
         Clause::Table(clause) => return table(writer, clause),
         Clause::Outcome(clause) => return outcome(writer, clause),
@@ -335,6 +337,19 @@ fn release(writer: &Writer, clause: &ReleaseClause) -> String {
         line = format!("{line} {} {}", writer.word(Rule::k_including), parts.join(", "));
     }
     format!("{line} {} {} {}", writer.word(Rule::k_at_most), bits(clause.millibits), writer.word(Rule::k_bits))
+}
+
+fn transition(writer: &Writer, clause: &TransitionClause) -> String {
+    let mut segments =
+        vec![format!("{} {}", writer.word(Rule::k_transition), super::layout::quote(&clause.title.text))];
+    push_expr(writer, &mut segments, writer.word(Rule::k_when), &clause.guard);
+    let mut apply = format!("{} {} {}", writer.word(Rule::k_apply), writer.word(Rule::k_version), clause.version);
+    if let Some(module) = &clause.module {
+        apply = format!("{apply} {} {}", writer.word(Rule::k_of_module), expression::path(writer, module));
+    }
+    segments.push(apply);
+    segments.extend(clause.citation.as_ref().map(citation));
+    join_segments(writer, &segments)
 }
 
 fn write(writer: &mut Writer, clause: &WriteClause) {

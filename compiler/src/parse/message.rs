@@ -208,7 +208,9 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::k_certificate_id
         | Rule::k_unit_code
         | Rule::k_list => both("类型", "a type"),
-        Rule::as_of
+        Rule::transition
+        | Rule::k_transition
+        | Rule::as_of
         | Rule::input
         | Rule::evidence
         | Rule::definition

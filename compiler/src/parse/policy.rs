@@ -7,8 +7,8 @@ use super::item::type_expr;
 use super::node::{Builder, Built, Children, Node};
 use crate::ast::{
     Arm, Cell, CellTest, Citation, Clause, DefinitionClause, EvidenceClause, Exception, Expr, ExprKind, HitWord,
-    InputClause, Key, Name, OutcomeClause, PolicyItem, PolicyKind, ReleaseClause, Row, TableClause, WriteClause,
-    WriteValue,
+    InputClause, Key, Name, OutcomeClause, PolicyItem, PolicyKind, ReleaseClause, Row, TableClause, TransitionClause,
+    WriteClause, WriteValue,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -56,8 +56,22 @@ fn clause(builder: &Builder, node: Node) -> Built<Clause> {
         Rule::outcome => Clause::Outcome(outcome(builder, children, span)?),
         Rule::release => Clause::Release(release(builder, children, span)?),
         Rule::write => Clause::Write(write(builder, children, span)?),
+        Rule::transition => Clause::Transition(transition(builder, children, span)?),
         _ => return Err(builder.impossible(span)),
     })
+}
+
+fn transition(builder: &Builder, mut children: Children, span: Span) -> Built<TransitionClause> {
+    let title = children.take(Rule::text)?;
+    let title = Name { text: builder.text(&title)?, span: builder.span(&title) };
+    children.take(Rule::k_when)?;
+    let guard = expression::expr(builder, children.take(Rule::expr)?)?;
+    children.take(Rule::k_apply)?;
+    children.take(Rule::k_version)?;
+    let version = builder.number(&children.take(Rule::unsigned)?)?;
+    let module = if children.has(Rule::k_of_module) { Some(builder.path(children.take(Rule::path)?)) } else { None };
+    let citation = children.maybe(Rule::citation).map(|node| builder.citation(node)).transpose()?;
+    Ok(TransitionClause { title, guard, version, module, citation, span })
 }
 
 fn evidence(builder: &Builder, mut children: Children, span: Span) -> Built<EvidenceClause> {

@@ -47,27 +47,7 @@ fn one(
     report: &mut Report,
 ) -> Option<Test> {
     let on = literal_date(&item.on, report)?;
-    let versions: Vec<(usize, &Arc<Policy>)> =
-        policies.iter().enumerate().filter(|(_, p)| p.name == item.policy.text && p.module == scope.module).collect();
-    if versions.is_empty() {
-        let names = policies.iter().filter(|p| p.module == scope.module).map(|p| p.name.as_str());
-        report.add(unknown(&item.policy, "策略", "policy", names));
-        return None;
-    }
-    let Some((policy_index, policy)) =
-        versions.into_iter().find(|(_, p)| p.effective_from <= on && p.effective_to.is_none_or(|to| on <= to))
-    else {
-        report.add(
-            Diagnostic::new(
-                Code::NoVersion,
-                item.on.span,
-                format!("`{}` 在 {on} 没有施行的版本", item.policy.text),
-                format!("no version of `{}` is in force on {on}", item.policy.text),
-            )
-            .help("改日期，或补上该时期的版本", "change the date or add a version for it"),
-        );
-        return None;
-    };
+    let (policy_index, policy) = version(item, on, scope, policies, report)?;
     let mut facts: BTreeMap<usize, Fact> = BTreeMap::from([(0, Fact::Known(Value::Date(on)))]);
     for written in chain(item, by_title, report)? {
         for (path, fact) in &written.facts {
@@ -100,6 +80,44 @@ fn one(
         expect,
         span: item.span,
     })
+}
+
+/// The version in force on the test's day, among those of its own module and of the modules that it imports the name from.
+fn version<'a>(
+    item: &ast::TestItem,
+    on: Date,
+    scope: &Scope,
+    policies: &'a [Arc<Policy>],
+    report: &mut Report,
+) -> Option<(usize, &'a Arc<Policy>)> {
+    let in_sight =
+        |p: &Policy| p.module == scope.module || scope.policies.contains(&(p.name.clone(), p.module.clone()));
+    let mut versions: Vec<(usize, &Arc<Policy>)> =
+        policies.iter().enumerate().filter(|(_, p)| p.name == item.policy.text && in_sight(p)).collect();
+    if versions.is_empty() {
+        let names = policies.iter().filter(|p| in_sight(p)).map(|p| p.name.as_str());
+        report.add(unknown(&item.policy, "策略", "policy", names));
+        return None;
+    }
+    if let Some(found) = versions.iter().find(|(_, p)| p.in_force_on(on)) {
+        return Some(*found);
+    }
+    versions.sort_by_key(|(_, p)| p.effective_from);
+    let intervals: Vec<String> = versions.iter().map(|(_, p)| p.interval()).collect();
+    let intervals = intervals.join(", ");
+    report.add(
+        Diagnostic::new(
+            Code::NoVersion,
+            item.on.span,
+            format!("`{}` 在 {on} 没有施行的版本", item.policy.text),
+            format!("no version of `{}` is in force on {on}", item.policy.text),
+        )
+        .help(
+            format!("施行过的有 {intervals}; 改日期，或补上该时期的版本"),
+            format!("there are {intervals}; change the date or add a version for it"),
+        ),
+    );
+    None
 }
 
 /// The test and those it builds on, farthest first.

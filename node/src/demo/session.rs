@@ -235,7 +235,7 @@ pub fn in_force<'a>(package: &'a Package, name: &str, day: Date) -> Result<&'a P
     package
         .policies
         .iter()
-        .filter(|p| p.name == name && p.effective_from <= day && p.effective_to.is_none_or(|to| day <= to))
+        .filter(|p| p.name == name && p.in_force_on(day))
         .max_by_key(|p| p.version)
         .map(AsRef::as_ref)
         .ok_or_else(|| DemoFault::Stopped(format!("no version of {name} is in force on {day}")))
