@@ -1,5 +1,6 @@
 //! One integration binary: fixtures, transcripts and house rules.
 mod bad_input;
+mod bits;
 mod check;
 mod cli;
 mod diagnostics;
