@@ -2,6 +2,8 @@
 //! Invariant: an accepted name is in normal form C, has only identifier characters and does not mix scripts beyond
 //! Han with Latin (UTS 39, Highly Restrictive). Must not know: grammar, scopes.
 
+mod variants;
+
 use crate::ast::Name;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -109,9 +111,11 @@ pub fn skeleton(text: &str) -> String {
         .collect()
 }
 
-/// Names of one scope that look like an earlier, different name of it. The same text twice is not reported here.
+/// Names of one scope that look like an earlier, different name of it, or differ from one only as simplified and
+/// traditional characters do. The same text twice is not reported here.
 pub fn confusable<'a>(scope: impl IntoIterator<Item = &'a Name>) -> Vec<Diagnostic> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    let mut forms: BTreeMap<String, &Name> = BTreeMap::new();
     let mut found = Vec::new();
     for name in scope {
         let first = *seen.entry(skeleton(&name.text)).or_insert(name);
@@ -125,6 +129,27 @@ pub fn confusable<'a>(scope: impl IntoIterator<Item = &'a Name>) -> Vec<Diagnost
                 )
                 .label(first.span, "另一个名称", "the other name")
                 .help("给其中一个换个明显不同的名称", "give one of them a clearly different name"),
+            );
+            continue;
+        }
+        let simplified = name.text.chars().map(variants::simplified).collect();
+        let first = *forms.entry(simplified).or_insert(name);
+        if first.text != name.text {
+            found.push(
+                Diagnostic::new(
+                    Code::VariantForms,
+                    name.span,
+                    format!("`{}` 与 `{}` 只有简繁之别", name.text, first.text),
+                    format!(
+                        "`{}` and `{}` differ only as simplified and traditional characters do",
+                        name.text, first.text
+                    ),
+                )
+                .label(first.span, "另一个名称", "the other name")
+                .help(
+                    "若是同一事物，统一写法；若不是，换一个名称",
+                    "if they are one thing, write it one way; if not, rename one",
+                ),
             );
         }
     }

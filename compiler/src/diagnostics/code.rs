@@ -79,6 +79,8 @@ codes! {
     Confusable = "E0204",
     /// A character that hides or reorders text.
     HiddenCharacter = "E0205",
+    /// Two names in one scope that differ only as simplified and traditional characters do.
+    VariantForms = "W0206",
     /// A name that nothing here declares.
     UnknownName = "E0210",
     /// A name declared twice in one scope.
