@@ -6,35 +6,35 @@ use guiju_compiler::{codegen, interpret, ir};
 use guiju_runtime::evaluate::{Evaluation, Scalar};
 use guiju_runtime::frame::Frame;
 use guiju_runtime::module::FrameMismatch;
-use guiju_tests::differential::{Plan, run};
+use guiju_tests::differential::{Level, Plan, hunt, run};
 
 #[test]
 fn engines_agree_on_random_programs_and_frames() {
-    let counts = run(Plan { programs: 1_500, inputs: 10, seed: 20_170_316 }).unwrap_or_else(|d| panic!("{d}"));
-    assert_eq!((counts.programs, counts.runs), (1_500, 15_000));
-    let mut wanted: Vec<String> = [
-        "step not and or add subtract multiply equal less at_most add_months add_days years_until month_of select present",
-        "present_at default demand",
-    ]
-    .iter()
-    .flat_map(|line| line.split(' ').map(str::to_owned))
-    .collect();
-    for kind in ["boolean", "integer", "date", "month", "enum", "text"] {
-        wanted.extend([format!("const {kind}"), format!("load {kind}")]);
-    }
-    for fold in ["exists", "all", "count", "count_distinct", "sum", "max", "min"] {
-        wanted.extend([fold.to_owned(), format!("{fold} nested")]);
-    }
-    let missing: Vec<&String> = wanted.iter().filter(|w| !counts.covered.contains_key(*w)).collect();
-    assert!(missing.is_empty(), "never tried: {missing:?}");
-    // A construct the list above does not know would go untested without anyone noticing.
-    assert_eq!(
-        counts.covered.len(),
-        wanted.len(),
-        "the list of constructs is out of date: {:?}",
-        counts.covered.keys()
-    );
+    let plan = Plan { programs: 1_500, inputs: 10, seed: 20_170_316, threads: 2 };
+    let counts = run(Level::Form, plan).unwrap_or_else(|d| panic!("{d}"));
+    assert_eq!((counts.accepted(), counts.runs), (1_500, 15_000));
+    assert!(counts.distinct.len() > 1_400, "{}", counts.distinct.len());
+    // A construct that the generator does not know would go untested without anyone noticing.
+    assert!(counts.never().is_empty(), "never tried: {:?}", counts.never());
     assert!(counts.states.iter().chain(&counts.truths).all(|n| *n > 100), "{:?} {:?}", counts.states, counts.truths);
+}
+
+#[test]
+fn engines_agree_on_random_sources_and_facts() {
+    let plan = Plan { programs: 120, inputs: 20, seed: 20_170_316, threads: 2 };
+    let counts = run(Level::Source, plan).unwrap_or_else(|d| panic!("{d}"));
+    assert!(counts.accepted() * 2 > counts.made, "the checker refused too many:\n{counts}");
+    assert!(counts.restated > 0 && counts.shared > 0, "{counts}");
+    assert!(counts.truths.iter().all(|n| *n > 100), "{counts}");
+}
+
+/// Every kind of fault that is put into native code is told apart by some run.
+#[test]
+fn faults_put_in_on_purpose_are_found() {
+    let plan = Plan { programs: 60, inputs: 30, seed: 3, threads: 1 };
+    let found = hunt(Level::Form, plan).unwrap_or_else(|why| panic!("{why}"));
+    let missed: Vec<&str> = found.0.iter().filter(|m| m.first.is_none()).map(|m| m.kind).collect();
+    assert!(found.0.len() >= 40 && missed.is_empty(), "not found: {missed:?}\n{found}");
 }
 
 fn at(offset: u32) -> WordAt {

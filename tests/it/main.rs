@@ -6,6 +6,7 @@ mod cli;
 mod diagnostics;
 mod differential;
 mod evidence;
+mod fuzz;
 mod law;
 mod layout;
 mod pages;

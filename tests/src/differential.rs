@@ -1,36 +1,60 @@
-//! The differential test: random programs over random evidence, run by both engines. Owns the comparison and the counts.
-//! Invariant: everything follows from the seed; a disagreement names the seed that shows it again.
-//! Must not know: policies' text, ledgers.
+//! The differential test: random programs over random evidence, run by both engines; programs of the intermediate form
+//! directly, and programs that the compiler made of random sources. Owns the comparison and the counts.
+//! Invariant: everything follows from the seeds; a disagreement names the seed that shows it again. Must not know: ledgers.
 
+mod coverage;
 mod evidence;
+mod facts;
+mod meaning;
+mod mutant;
 mod program;
+mod random;
+mod source;
 
-use guiju_compiler::ir::{self, Expr, Program};
-use guiju_compiler::{codegen, interpret};
+pub use mutant::{Found, Mutants, hunt};
+pub use random::Random;
+
+use guiju_compiler::ir::{self, Program};
+use guiju_compiler::package::{Package, Policy, compile};
+use guiju_compiler::source::SourceFile;
+use guiju_compiler::{codegen, explain, interpret};
 use guiju_runtime::evaluate::{Evaluation, Scalar};
 use guiju_runtime::frame::Frame;
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// Where programs come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Made in the intermediate form, over frames that may hold anything.
+    Form,
+    /// Compiled from random sources, over facts that fit.
+    Source,
+}
 
 /// How much to try.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Programs.
+    /// Programs, one a seed.
     pub programs: u64,
     /// Frames each.
     pub inputs: u64,
-    /// Where random numbers start; program `i` starts at `seed + i`.
+    /// Program `i` is made from `seed + i`.
     pub seed: u64,
+    /// Threads; they share the seeds out and change nothing else.
+    pub threads: u64,
 }
 
 /// What was tried.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Distinct programs.
-    pub programs: u64,
-    /// Runs compared.
+    /// Programs made.
+    pub made: u64,
+    /// Distinct programs that were run, by hash.
+    pub distinct: BTreeSet<u64>,
+    /// Runs compared: pairs of a program and a frame.
     pub runs: u64,
     /// Programs in which each kind of expression stood.
     pub covered: BTreeMap<String, u64>,
@@ -38,18 +62,63 @@ pub struct Counts {
     pub states: [u64; 3],
     /// Guards that were false, true and not known.
     pub truths: [u64; 3],
+    /// Sources that the checker refused, by the first error's code.
+    pub refused: BTreeMap<String, u64>,
+    /// Sources translated, reformatted and reordered without a change in meaning.
+    pub restated: u64,
+    /// Questions put to sharing policies.
+    pub shared: u64,
+}
+
+impl Counts {
+    /// Sources that the checker accepted.
+    pub fn accepted(&self) -> u64 {
+        self.made - self.refused.values().sum::<u64>()
+    }
+
+    /// Kinds of expression that no program had.
+    pub fn never(&self) -> Vec<String> {
+        coverage::all().into_iter().filter(|name| !self.covered.contains_key(name)).collect()
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.made += other.made;
+        self.distinct.extend(other.distinct);
+        self.runs += other.runs;
+        other.covered.into_iter().for_each(|(name, n)| *self.covered.entry(name).or_default() += n);
+        other.refused.into_iter().for_each(|(code, n)| *self.refused.entry(code).or_default() += n);
+        for i in 0..3 {
+            self.states[i] += other.states[i];
+            self.truths[i] += other.truths[i];
+        }
+        self.restated += other.restated;
+        self.shared += other.shared;
+    }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} programs, {} runs, no disagreement", self.programs, self.runs)?;
+        let accepted = self.accepted();
+        let percent = accepted * 100 / self.made.max(1);
+        writeln!(
+            f,
+            "{} programs made, {accepted} accepted ({percent} %), {} distinct, {} pairs of program and input, no disagreement",
+            self.made,
+            self.distinct.len(),
+            self.runs
+        )?;
         writeln!(f, "outputs known {} unknown {} absent {}", self.states[0], self.states[1], self.states[2])?;
         writeln!(f, "guards false {} true {} not known {}", self.truths[0], self.truths[1], self.truths[2])?;
-        self.covered.iter().try_for_each(|(name, count)| writeln!(f, "{count:>8} programs have {name}"))
+        if self.restated + self.shared > 0 {
+            writeln!(f, "{} restated with the same meaning, {} questions of sharing", self.restated, self.shared)?;
+        }
+        self.refused.iter().try_for_each(|(code, count)| writeln!(f, "{count:>8} refused with {code}"))?;
+        self.covered.iter().try_for_each(|(name, count)| writeln!(f, "{count:>8} programs have {name}"))?;
+        self.never().iter().try_for_each(|name| writeln!(f, "   never programs have {name}"))
     }
 }
 
-/// The two engines left different things, or one refused a program.
+/// The two engines left different things, a meaning changed in restating, or an engine refused a program.
 #[derive(Debug)]
 pub struct Disagreement {
     /// Seed of the program and its frames.
@@ -64,90 +133,112 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Random numbers of a test: the same on every machine.
-pub struct Random(ChaCha8Rng);
-
-impl Random {
-    /// Numbers that follow from `seed`.
-    pub fn new(seed: u64) -> Self {
-        Self(ChaCha8Rng::seed_from_u64(seed))
-    }
-
-    /// Any word.
-    pub fn word(&mut self) -> i64 {
-        self.0.next_u64() as i64
-    }
-
-    /// Below `bound`, which is at least 1. The bias is of no account here.
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.0.next_u64() % bound as u64) as usize
-    }
-
-    /// True in `percent` of a hundred cases.
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    /// One of `items`, if there are any.
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        if items.is_empty() { None } else { items.get(self.below(items.len())) }
-    }
-
-    /// A word in `low ..= high`, often a bound or next to one.
-    pub fn between(&mut self, low: i64, high: i64) -> i64 {
-        let span = (i128::from(high) - i128::from(low) + 1) as u128;
-        let offset = match self.below(8) {
-            0 => 0,
-            1 => span - 1,
-            2 => 1 % span,
-            _ => u128::from(self.0.next_u64()) % span,
-        };
-        (i128::from(low) + offset as i128) as i64
-    }
-}
-
-/// Runs the plan. Stops at the first disagreement.
-pub fn run(plan: Plan) -> Result<Counts, Disagreement> {
-    let mut counts = Counts::default();
-    let mut seen = BTreeSet::new();
-    let mut native = Evaluation::default();
-    let mut seed = plan.seed;
-    while counts.programs < plan.programs {
-        let mut random = Random::new(seed);
-        let subject = program::Subject::new(&mut random);
-        // Two seeds can give one small program; it counts once.
-        if seen.insert(subject.program.to_string()) {
-            compare(plan.inputs, &subject, &mut random, &mut native, &mut counts)
+/// Runs the plan. Each thread stops at its first disagreement; the one of the lowest seed is given.
+pub fn run(level: Level, plan: Plan) -> Result<Counts, Disagreement> {
+    let threads = plan.threads.max(1);
+    let work = |thread: u64| -> Result<Counts, Disagreement> {
+        let mut counts = Counts::default();
+        let mut i = thread;
+        while i < plan.programs {
+            let seed = plan.seed.wrapping_add(i);
+            one(level, &mut Random::new(seed), plan.inputs, &mut counts)
                 .map_err(|what| Disagreement { seed, what })?;
+            i += threads;
         }
-        seed = seed.wrapping_add(1);
+        Ok(counts)
+    };
+    let results: Vec<Result<Counts, Disagreement>> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..threads).map(|t| scope.spawn(move || work(t))).collect();
+        started.into_iter().map(|t| t.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+    });
+    let mut counts = Counts::default();
+    let mut worst: Option<Disagreement> = None;
+    for result in results {
+        match result {
+            Ok(some) => counts.merge(some),
+            Err(d) if worst.as_ref().is_none_or(|w| d.seed < w.seed) => worst = Some(d),
+            Err(_) => {}
+        }
     }
-    Ok(counts)
+    worst.map_or(Ok(counts), Err)
 }
 
-fn compare(
+/// One program of each level from the bytes of a fuzzer: the first byte says which.
+pub fn run_bytes(bytes: &[u8]) -> Result<(), Disagreement> {
+    let Some((first, rest)) = bytes.split_first() else { return Ok(()) };
+    let level = if first % 4 == 0 { Level::Form } else { Level::Source };
+    one(level, &mut Random::from_bytes(rest), 8, &mut Counts::default()).map_err(|what| Disagreement { seed: 0, what })
+}
+
+fn one(level: Level, random: &mut Random, inputs: u64, counts: &mut Counts) -> Result<(), String> {
+    counts.made += 1;
+    if level == Level::Form {
+        let subject = program::Subject::new(random);
+        let program = &subject.program;
+        return pairs(program, inputs, counts, || evidence::frame(random, &subject)).map(|_| ());
+    }
+    let module = source::module(random);
+    let Some(package) = accepted(&module, counts)? else { return Ok(()) };
+    for policy in &package.policies {
+        let last = pairs(&policy.program, inputs, counts, || facts::frame(random, policy, &module.words))
+            .map_err(|what| format!("{what}\n{}", module.text))?;
+        if let Some((frame, evaluation)) = last {
+            explained(policy, &frame, &evaluation)?;
+        }
+    }
+    shared(&package, counts)?;
+    if random.chance(10) {
+        meaning::restate(random, &module, &package).map_err(|what| format!("{what}\n{}", module.text))?;
+        counts.restated += 1;
+    }
+    Ok(())
+}
+
+/// The package of a random module; `None` if it was refused, which is counted.
+fn accepted(module: &source::Module, counts: &mut Counts) -> Result<Option<Package>, String> {
+    let compiled = compile(&[SourceFile { name: "甲.gj".to_owned(), text: module.text.clone() }]);
+    match (compiled.package, compiled.diagnostics.iter().find(|d| d.is_error())) {
+        (Some(package), None) => Ok(Some(package)),
+        (None, Some(first)) => {
+            if std::env::var_os("GUIJU_SHOW_REFUSED").is_some() {
+                eprintln!("{} {}\n{}", first.code.as_str(), first.message.zh, module.text);
+            }
+            *counts.refused.entry(first.code.as_str().to_owned()).or_default() += 1;
+            Ok(None)
+        }
+        (package, _) => Err(format!("a package {} an error\n{}", if package.is_some() { "with" } else { "without" }, module.text)),
+    }
+}
+
+/// Runs a program on frames by both engines; gives the last frame and what it came to.
+fn pairs(
+    program: &Program,
     inputs: u64,
-    subject: &program::Subject,
-    random: &mut Random,
-    native: &mut Evaluation,
     counts: &mut Counts,
-) -> Result<(), String> {
-    let program = &subject.program;
+    mut frame: impl FnMut() -> Frame,
+) -> Result<Option<(Frame, Evaluation)>, String> {
     let refused = |why: &dyn fmt::Display| format!("refused: {why}\n{program}");
     ir::verify(program).map_err(|why| refused(&why))?;
-    let module = codegen::native(program).map_err(|why| refused(&why))?;
-    for name in constructs(program) {
-        *counts.covered.entry(name).or_default() += 1;
+    let mut hasher = DefaultHasher::new();
+    program.to_string().hash(&mut hasher);
+    // Two seeds can give one small program; it counts once.
+    if counts.distinct.insert(hasher.finish()) {
+        for name in coverage::constructs(program) {
+            *counts.covered.entry(name).or_default() += 1;
+        }
     }
+    let module = codegen::native(program).map_err(|why| refused(&why))?;
+    let mut native = Evaluation::default();
+    let mut last = None;
     for _ in 0..inputs {
-        let frame = evidence::frame(random, subject);
+        let frame = frame();
         let meant = interpret::run(program, frame.words());
         // What was left from the last run must not show through.
         native.outputs.fill(Scalar { word: -1, state: 77 });
         native.trace.fill(77);
-        module.run(&frame, native).map_err(|why| refused(&why))?;
-        if *native != meant {
-            return Err(difference(program, &frame, &meant, native));
+        module.run(&frame, &mut native).map_err(|why| refused(&why))?;
+        if native != meant {
+            return Err(difference(program, &frame, &meant, &native));
         }
         counts.runs += 1;
         for output in &meant.outputs {
@@ -156,41 +247,44 @@ fn compare(
         for truth in &meant.trace {
             counts.truths[usize::from(*truth)] += 1;
         }
+        last = Some((frame, meant));
     }
-    counts.programs += 1;
-    Ok(())
+    Ok(last)
 }
 
 fn difference(program: &Program, frame: &Frame, meant: &Evaluation, native: &Evaluation) -> String {
     format!("{program}\nframe {:?}\ninterpreter {meant:?}\nnative      {native:?}", frame.words())
 }
 
-/// Names of the kinds of expression, operator and fold that stand in a program.
-fn constructs(program: &Program) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut waiting: Vec<&Expr> = program.steps.iter().map(|s| &s.expr).collect();
-    while let Some(expr) = waiting.pop() {
-        let (name, parts): (String, Vec<&Expr>) = match expr {
-            Expr::Const(kind, _) => (format!("const {kind}"), vec![]),
-            Expr::Load(kind, _) => (format!("load {kind}"), vec![]),
-            Expr::Step(..) => ("step".to_owned(), vec![]),
-            Expr::Not(a) => ("not".to_owned(), vec![a]),
-            Expr::And(a, b) => ("and".to_owned(), vec![a, b]),
-            Expr::Or(a, b) => ("or".to_owned(), vec![a, b]),
-            Expr::Binary(op, a, b) => (op.to_string(), vec![a, b]),
-            Expr::MonthOf(a) => ("month_of".to_owned(), vec![a]),
-            Expr::Select(_, a, b, c) => ("select".to_owned(), vec![a, b, c]),
-            Expr::Present(a) => ("present".to_owned(), vec![a]),
-            Expr::PresentAt(_) => ("present_at".to_owned(), vec![]),
-            Expr::Default(_, a, b) => ("default".to_owned(), vec![a, b]),
-            Expr::Demand(_, a) => ("demand".to_owned(), vec![a]),
-            Expr::Fold { fold, var, filter, value, empty, .. } => {
-                let nested = if var.0 > 0 { " nested" } else { "" };
-                (format!("{fold}{nested}"), [filter, value, empty].into_iter().flatten().map(|e| &**e).collect())
-            }
-        };
-        names.insert(name);
-        waiting.extend(parts);
+/// An explanation can be given of whatever a policy decided, and names the value that was decided.
+fn explained(policy: &Policy, frame: &Frame, evaluation: &Evaluation) -> Result<(), String> {
+    let explanation = explain::explain(policy, frame.words(), evaluation);
+    for (outcome, explained) in policy.outcomes.iter().zip(&explanation.outcomes) {
+        let word = evaluation.outputs.get(outcome.output).and_then(|s| s.get());
+        let value = word.and_then(|w| outcome.values.get(usize::try_from(w).ok()?));
+        if value != explained.value.as_ref() {
+            return Err(format!("{}: decided {value:?}, explained {:?}", outcome.name, explained.value));
+        }
     }
-    names
+    Ok(())
+}
+
+/// Both engines answer every question of every sharing policy alike.
+fn shared(package: &Package, counts: &mut Counts) -> Result<(), String> {
+    use guiju_compiler::ast::ExchangeWord::{Contract, Detail, Evaluation, Verification};
+    for sharing in &package.sharings {
+        let module = codegen::native(&sharing.program).map_err(|why| why.to_string())?;
+        for asker in ["局0", "局1", "局外"] {
+            for exchange in [Verification, Detail, Evaluation, Contract] {
+                for purpose in ["审核", "营销", "别的"] {
+                    let native = sharing.decide(&module, asker, exchange, purpose);
+                    if native != sharing.interpret(asker, exchange, purpose) {
+                        return Err(format!("sharing {}: {asker} {exchange:?} {purpose}: {native:?}", sharing.name));
+                    }
+                    counts.shared += 1;
+                }
+            }
+        }
+    }
+    Ok(())
 }
