@@ -65,8 +65,17 @@ fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
+/// The words of the grammar's keywords in both languages, read from the grammar itself, and signs.
+static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let grammar = include_str!("../../compiler/src/grammar.pest");
+    let keywords = grammar.lines().filter(|l| l.starts_with("k_")).flat_map(|l| l.split('"').skip(1).step_by(2));
+    let signs = ["=>", "..", "≠", "<=", "//", "@", "|", "{", "}", "(", ")", "[", "]", "：", "｛", "｜", "“", "”", "?", "-", "*"];
+    let literals = ["0", "1", "9223372036854775807", "2020-02-29", "2017-03", "\"\\", "e\u{301}", "⼾", "戶", "\u{202E}", "\u{200B}"];
+    keywords.chain(signs).chain(literals).collect()
+});
+
 /// A mutation that keeps words whole: one to four times a piece is dropped, doubled, or replaced by another piece of the
-/// same text, or a run of pieces is moved. Half of the mutations are left to libFuzzer's own, by bytes.
+/// same text or a word of the language, or a run of pieces is copied. Half of the mutations are left to libFuzzer's own, by bytes.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     if seed % 2 == 0 {
         return libfuzzer_sys::fuzzer_mutate(data, size, max_size);
@@ -80,7 +89,9 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
     let mut pieces: Vec<&str> = pieces(&text);
     for _ in 0..1 + next(4) {
         let (a, b, n) = (next(pieces.len()), next(pieces.len()), 1 + next(12));
-        match next(5) {
+        match next(8) {
+            5 => pieces.splice(a..a, [" ", WORDS[next(WORDS.len())], " "]).for_each(drop),
+            6 => pieces[a] = WORDS[next(WORDS.len())],
             _ if pieces.len() < 2 => break,
             0 => drop(pieces.remove(a)),
             1 => pieces.insert(a, pieces[b]),
@@ -88,7 +99,7 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
             3 => pieces.swap(a, b),
             _ => {
                 let run: Vec<&str> = pieces[a..(a + n).min(pieces.len())].to_vec();
-                pieces.splice(b..b, run);
+                pieces.splice(b..b, run).for_each(drop);
             }
         }
     }

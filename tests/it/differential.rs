@@ -21,7 +21,7 @@ fn engines_agree_on_random_programs_and_frames() {
 
 #[test]
 fn engines_agree_on_random_sources_and_facts() {
-    let plan = Plan { programs: 120, inputs: 20, seed: 20_170_316, threads: 2 };
+    let plan = Plan { programs: 80, inputs: 20, seed: 20_170_316, threads: 2 };
     let counts = run(Level::Source, plan).unwrap_or_else(|d| panic!("{d}"));
     assert!(counts.accepted() * 2 > counts.made, "the checker refused too many:\n{counts}");
     assert!(counts.restated > 0 && counts.shared > 0, "{counts}");
@@ -31,8 +31,8 @@ fn engines_agree_on_random_sources_and_facts() {
 /// Every kind of fault that is put into native code is told apart by some run.
 #[test]
 fn faults_put_in_on_purpose_are_found() {
-    let plan = Plan { programs: 60, inputs: 30, seed: 3, threads: 1 };
-    let found = hunt(Level::Form, plan).unwrap_or_else(|why| panic!("{why}"));
+    let plan = Plan { programs: 600, inputs: 30, seed: 3, threads: 1 };
+    let found = hunt(Level::Form, plan, 1).unwrap_or_else(|why| panic!("{why}"));
     let missed: Vec<&str> = found.0.iter().filter(|m| m.first.is_none()).map(|m| m.kind).collect();
     assert!(found.0.len() >= 40 && missed.is_empty(), "not found: {missed:?}\n{found}");
 }

@@ -6,7 +6,6 @@ mod cli;
 mod diagnostics;
 mod differential;
 mod evidence;
-mod fuzz;
 mod law;
 mod layout;
 mod pages;

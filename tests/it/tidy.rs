@@ -15,7 +15,15 @@ fn root() -> PathBuf {
 fn sources() -> BTreeMap<String, String> {
     let root = root();
     let mut found = BTreeMap::new();
-    for package in ["runtime/src", "compiler/src", "compiler/cli/src", "node/src", "tests/src", "tests/it", "tests/fuzz/fuzz_targets"] {
+    for package in [
+        "runtime/src",
+        "compiler/src",
+        "compiler/cli/src",
+        "node/src",
+        "tests/src",
+        "tests/it",
+        "tests/fuzz/fuzz_targets",
+    ] {
         collect(&root, &root.join(package), &mut found);
     }
     assert!(found.len() > 60, "the walk found only {} files", found.len());

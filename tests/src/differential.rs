@@ -141,8 +141,7 @@ pub fn run(level: Level, plan: Plan) -> Result<Counts, Disagreement> {
         let mut i = thread;
         while i < plan.programs {
             let seed = plan.seed.wrapping_add(i);
-            one(level, &mut Random::new(seed), plan.inputs, &mut counts)
-                .map_err(|what| Disagreement { seed, what })?;
+            one(level, &mut Random::new(seed), plan.inputs, &mut counts).map_err(|what| Disagreement { seed, what })?;
             i += threads;
         }
         Ok(counts)
@@ -206,7 +205,9 @@ fn accepted(module: &source::Module, counts: &mut Counts) -> Result<Option<Packa
             *counts.refused.entry(first.code.as_str().to_owned()).or_default() += 1;
             Ok(None)
         }
-        (package, _) => Err(format!("a package {} an error\n{}", if package.is_some() { "with" } else { "without" }, module.text)),
+        (package, _) => {
+            Err(format!("a package {} an error\n{}", if package.is_some() { "with" } else { "without" }, module.text))
+        }
     }
 }
 

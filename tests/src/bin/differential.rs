@@ -21,9 +21,7 @@ fn main() -> ExitCode {
             ("--seed", Some(n)) => plan.seed = n,
             ("--threads", Some(n)) => plan.threads = n,
             _ => {
-                eprintln!(
-                    "usage: differential [--programs N] [--inputs M] [--seed S] [--threads T] [--mutants]"
-                );
+                eprintln!("usage: differential [--programs N] [--inputs M] [--seed S] [--threads T] [--mutants]");
                 return ExitCode::from(2);
             }
         }
@@ -33,7 +31,7 @@ fn main() -> ExitCode {
         let start = Instant::now();
         println!("== {title}: seed {}, {} inputs a program, {} threads", plan.seed, plan.inputs, plan.threads);
         if mutants {
-            match hunt(level, plan) {
+            match hunt(level, plan, u64::MAX) {
                 Ok(found) => {
                     good &= found.0.iter().all(|m| m.first.is_some());
                     print!("{found}");

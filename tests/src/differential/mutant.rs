@@ -45,17 +45,22 @@ impl fmt::Display for Mutants {
     }
 }
 
-/// Puts each kind of fault into native code only, once in each program that has a place for it, and runs the plan's inputs.
-pub fn hunt(level: Level, plan: Plan) -> Result<Mutants, String> {
+/// Puts each kind of fault into native code only, once in each program that has a place for it, and runs the plan's inputs;
+/// a kind that was found in `enough` programs is not put in again. One thread.
+pub fn hunt(level: Level, plan: Plan, enough: u64) -> Result<Mutants, String> {
     let mut found: Vec<Found> =
         KINDS.iter().map(|k| Found { kind: k.name, injected: 0, told: 0, first: None, pairs: 0 }).collect();
     for i in 0..plan.programs {
+        if found.iter().all(|f| f.told >= enough) {
+            break;
+        }
         let mut random = Random::new(plan.seed.wrapping_add(i));
         let (programs, frames) = subject(level, &mut random, plan.inputs)?;
         for (program, frames) in programs.iter().zip(&frames) {
             let meant: Vec<Evaluation> = frames.iter().map(|f| interpret::run(program, f.words())).collect();
             for (kind, found) in KINDS.iter().zip(&mut found) {
-                if let Some(mutant) = alter::mutant(kind, program, &mut random)
+                if found.told < enough
+                    && let Some(mutant) = alter::mutant(kind, program, &mut random)
                     && ir::verify(&mutant).is_ok()
                 {
                     judge(&mutant, frames, &meant, found)?;

@@ -246,7 +246,10 @@ impl Writer<'_> {
             let purposes = any(self.random, "任何", ["审核", "营销"]);
             let clause = match self.random.below(3) {
                 0 => format!("    禁止 款{i} : {exchanges} 给 {to} 目的 {purposes} @法 第{i}条"),
-                _ => format!("    准予 款{i} : {exchanges} 给 {to} 目的 {purposes} 限 每人 每日 {}.5 比特 积分 {i} @法 第{i}条", i + 1),
+                _ => format!(
+                    "    准予 款{i} : {exchanges} 给 {to} 目的 {purposes} 限 每人 每日 {}.5 比特 积分 {i} @法 第{i}条",
+                    i + 1
+                ),
             };
             self.line(&clause);
         }

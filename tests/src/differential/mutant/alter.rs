@@ -117,28 +117,30 @@ pub(super) const KINDS: &[KindOfFault] = &[
     }),
     kind("months for days", |e| operator(e, Binary::AddDays, Binary::AddMonths)),
     kind("days for months", |e| operator(e, Binary::AddMonths, Binary::AddDays)),
-    kind("filter dropped", |e| fold(e, |fold, filter, _| {
-        (!matches!(fold, Fold::Exists | Fold::All) && filter.take().is_some()).then_some(())
-    })),
+    kind("filter dropped", |e| {
+        fold(e, |fold, filter, _| (!matches!(fold, Fold::Exists | Fold::All) && filter.take().is_some()).then_some(()))
+    }),
     kind("min for max", |e| other_fold(e, Fold::Max, Fold::Min)),
     kind("max for min", |e| other_fold(e, Fold::Min, Fold::Max)),
     kind("all for exists", |e| other_fold(e, Fold::Exists, Fold::All)),
     kind("exists for all", |e| other_fold(e, Fold::All, Fold::Exists)),
-    kind("repeats counted", |e| fold(e, |fold, _, value| {
-        (*fold == Fold::CountDistinct).then(|| (*fold, *value) = (Fold::Count, None))
-    })),
+    kind("repeats counted", |e| {
+        fold(e, |fold, _, value| (*fold == Fold::CountDistinct).then(|| (*fold, *value) = (Fold::Count, None)))
+    }),
     kind("distinct values for the sum", |e| other_fold(e, Fold::Sum, Fold::CountDistinct)),
-    kind("last element left out", |e| list(e, |list| {
-        list.max -= 1;
-        (list.max > 0).then_some(())
-    })),
-    kind("length of the list ignored", |e| list(e, |list| {
-        list.length = WordAt { base: Base::Frame, offset: 0 };
-        Some(())
-    })),
-    kind("state of the list ignored", |e| list(e, |list| {
-        (!list.states.is_empty()).then(|| list.states.clear())
-    })),
+    kind("last element left out", |e| {
+        list(e, |list| {
+            list.max -= 1;
+            (list.max > 0).then_some(())
+        })
+    }),
+    kind("length of the list ignored", |e| {
+        list(e, |list| {
+            list.length = WordAt { base: Base::Frame, offset: 0 };
+            Some(())
+        })
+    }),
+    kind("state of the list ignored", |e| list(e, |list| (!list.states.is_empty()).then(|| list.states.clear()))),
     kind("outer element for the inner", |e| match e {
         Expr::Load(kind, place) if place.word.base == Base::Element(LoopVar(1)) => {
             let mut place = place.clone();
@@ -162,9 +164,7 @@ pub(super) const KINDS: &[KindOfFault] = &[
         Expr::Step(kind, id) if id.0 > 0 => Some(Expr::Step(*kind, StepId(id.0 - 1))),
         _ => None,
     }),
-    whole("trace point dropped", |p| {
-        p.steps.iter_mut().find_map(|s| s.trace.take()).map(|_| ())
-    }),
+    whole("trace point dropped", |p| p.steps.iter_mut().find_map(|s| s.trace.take()).map(|_| ())),
     whole("two trace points swapped", |p| {
         let mut traced: Vec<_> = p.steps.iter_mut().filter_map(|s| s.trace.as_mut()).collect();
         let [first, second, ..] = &mut traced[..] else { return None };
@@ -184,7 +184,10 @@ pub(super) fn mutant(kind: &KindOfFault, program: &Program, random: &mut Random)
         Change::Whole(change) => change(&mut mutant)?,
         Change::Expression(change) => {
             let mut places = 0;
-            mutant.steps.iter_mut().for_each(|s| visit(&mut s.expr, &mut |e| places += usize::from(change(e).is_some())));
+            mutant
+                .steps
+                .iter_mut()
+                .for_each(|s| visit(&mut s.expr, &mut |e| places += usize::from(change(e).is_some())));
             if places == 0 {
                 return None;
             }

@@ -270,9 +270,7 @@ impl Writer<'_> {
                 (format!("(如果 {condition} 则 {yes} 否则 {no})"), low.min(least), high.max(most))
             }
             9 => (format!("周岁({}, {})", self.date(d, true), self.date(0, true)), 0, 9_998),
-            _ if self.random.chance(50) => {
-                (format!("月差({}, {})", self.month(d), self.month(0)), -119_987, 119_987)
-            }
+            _ if self.random.chance(50) => (format!("月差({}, {})", self.month(d), self.month(0)), -119_987, 119_987),
             _ => (format!("日差({}, {})", self.date(d, true), self.date(0, true)), -3_652_058, 3_652_058),
         }
     }

@@ -51,7 +51,13 @@ impl Writer<'_> {
     }
 
     fn add(&mut self, made: &mut Vec<Made>, name: String, ty: Ty) {
-        self.scope.scalars.push(Scalar { text: name.clone(), ty: ty.clone(), optional: false, within: None, chosen: false });
+        self.scope.scalars.push(Scalar {
+            text: name.clone(),
+            ty: ty.clone(),
+            optional: false,
+            within: None,
+            chosen: false,
+        });
         made.push(Made { name, ty, used: false });
     }
 
