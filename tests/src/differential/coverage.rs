@@ -2,6 +2,7 @@
 //! form does not compile here until it is named. Must not know: engines, sources.
 
 use guiju_compiler::ir::{Binary, Expr, Fold, Kind, Program};
+use guiju_runtime::number::Rounding;
 use std::collections::BTreeSet;
 
 /// Names of the kinds of expression, operator and fold that stand in a program.
@@ -47,6 +48,7 @@ pub(super) fn all() -> BTreeSet<String> {
     for op in [Add, Subtract, Multiply, Equal, Less, AtMost, AddMonths, AddDays, YearsUntil] {
         names.insert(op.to_string());
     }
+    names.extend(Rounding::ALL.map(|rounding| Binary::Divide(rounding).to_string()));
     for fold in [Fold::Exists, Fold::All, Fold::Count, Fold::CountDistinct, Fold::Sum, Fold::Max, Fold::Min] {
         names.extend([fold.to_string(), format!("{fold} nested")]);
     }

@@ -101,7 +101,9 @@ impl Facts<'_> {
                 let length = self.random.between(0, i64::from(*max));
                 Value::List((0..length).map(|_| self.value(element)).collect())
             }
-            Type::Integer { low, high, .. } | Type::Money { low, high } => Value::Integer(self.number(*low, *high)),
+            Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high } => {
+                Value::Integer(self.number(*low, *high))
+            }
         }
     }
 

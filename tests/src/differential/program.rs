@@ -6,6 +6,7 @@ use guiju_compiler::ir::{
     Base, Binary, Expr, FOLD_DEPTH_MAX, Fold, Kind, ListPlace, LoopVar, Place, Program, Step, StepId, TraceId, WordAt,
 };
 use guiju_runtime::frame::Layout;
+use guiju_runtime::number::Rounding;
 use guiju_runtime::value::Type;
 
 /// A program and the layout it reads.
@@ -214,7 +215,11 @@ fn integer(random: &mut Random, scope: &Scope, d: usize) -> Expr {
     let both = |random: &mut Random, op, left, right| {
         Expr::Binary(op, boxed(random, scope, left, d), boxed(random, scope, right, d))
     };
-    match random.below(12) {
+    match random.below(14) {
+        12 | 13 => {
+            let rounding = Rounding::ALL[random.below(Rounding::ALL.len())];
+            both(random, Binary::Divide(rounding), Kind::Integer, Kind::Integer)
+        }
         0 => both(random, Binary::Add, Kind::Integer, Kind::Integer),
         1 => both(random, Binary::Subtract, Kind::Integer, Kind::Integer),
         2 => both(random, Binary::Multiply, Kind::Integer, Kind::Integer),

@@ -24,6 +24,10 @@ enum Ty {
     Boolean,
     /// Least, greatest, and whether it has a unit.
     Integer(i64, i64, bool),
+    /// Least and greatest, in hundredths.
+    Decimal(i64, i64),
+    /// Least and greatest, in 分.
+    Money(i64, i64),
     Date,
     Month,
     Text,
@@ -38,6 +42,8 @@ struct Field {
     name: String,
     ty: Ty,
     optional: bool,
+    /// Of a class below 凭授权, so that little may be written into it.
+    open: bool,
 }
 
 /// A group, or the scalar part of a certificate.
@@ -155,6 +161,8 @@ impl Writer<'_> {
             Ty::Boolean => "是否".into(),
             Ty::Integer(low, high, false) => format!("整数 {low}..{high}"),
             Ty::Integer(low, high, true) => format!("整数 {low}..{high} [件]"),
+            Ty::Decimal(low, high) => format!("小数 {}..{}", hundredths(*low), hundredths(*high)),
+            Ty::Money(low, high) => format!("金额 {low} 分..{high} 分"),
             Ty::Date => "日期".into(),
             Ty::Month => "年月".into(),
             Ty::Text => "文本 最长 4".into(),
@@ -164,7 +172,9 @@ impl Writer<'_> {
     }
 
     fn any_type(&mut self) -> Ty {
-        match self.random.below(10) {
+        match self.random.below(12) {
+            10 => Ty::Decimal(0, [99, 250, 100_000][self.random.below(3)]),
+            11 => Ty::Money(0, [300, 100_000_000][self.random.below(2)]),
             0 | 1 => Ty::Boolean,
             2 | 3 => {
                 let low = [0, 0, 1, -5][self.random.below(4)];
@@ -216,18 +226,23 @@ impl Writer<'_> {
         let mut fields = Vec::new();
         let term = self.random.chance(30);
         if term {
-            fields.push(Field { name: self.name("始"), ty: Ty::Date, optional: false });
-            fields.push(Field { name: self.name("终"), ty: Ty::Date, optional: self.random.chance(60) });
+            fields.push(Field { name: self.name("始"), ty: Ty::Date, optional: false, open: false });
+            fields.push(Field { name: self.name("终"), ty: Ty::Date, optional: self.random.chance(60), open: false });
         }
         for _ in 0..1 + self.random.below(4) {
-            fields.push(Field { name: self.name("项"), ty: self.any_type(), optional: self.random.chance(30) });
+            fields.push(Field {
+                name: self.name("项"),
+                ty: self.any_type(),
+                optional: self.random.chance(30),
+                open: self.random.chance(50),
+            });
         }
         Group { name, fields, term }
     }
 
     fn fields(&mut self, group: &Group) {
         for field in &group.fields {
-            let class = ["仅结果", "凭授权", "公开"][self.random.below(3)];
+            let class = if field.open { ["仅结果", "公开"][self.random.below(2)] } else { "凭授权" };
             let mark = if field.optional { "?" } else { "" };
             let _ = writeln!(self.out, "    {} : {}{mark} {class}", field.name, self.show(&field.ty));
         }
@@ -255,6 +270,12 @@ impl Writer<'_> {
         }
         self.line("}");
     }
+}
+
+/// A word of two digits after the point, as written.
+fn hundredths(word: i64) -> String {
+    let sign = if word < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", word.abs() / 100, word.abs() % 100)
 }
 
 /// The days on which a group is in force: its first two fields.

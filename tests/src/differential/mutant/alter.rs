@@ -3,6 +3,7 @@
 
 use super::super::Random;
 use guiju_compiler::ir::{Base, Binary, Expr, Fold, Kind, LoopVar, Program, StepId, WordAt};
+use guiju_runtime::number::Rounding;
 
 /// What is changed.
 #[derive(Clone, Copy)]
@@ -39,13 +40,22 @@ pub(super) const KINDS: &[KindOfFault] = &[
     }),
     kind("= for <=", |e| operator(e, Binary::AtMost, Binary::Equal)),
     kind("operands swapped", |e| match e {
-        Expr::Binary(op @ (Binary::Less | Binary::AtMost | Binary::Subtract | Binary::YearsUntil), a, b) => {
-            Some(Expr::Binary(*op, b.clone(), a.clone()))
-        }
+        Expr::Binary(
+            op @ (Binary::Less | Binary::AtMost | Binary::Subtract | Binary::YearsUntil | Binary::Divide(_)),
+            a,
+            b,
+        ) => Some(Expr::Binary(*op, b.clone(), a.clone())),
         _ => None,
     }),
     kind("- for +", |e| operator(e, Binary::Add, Binary::Subtract)),
     kind("+ for *", |e| operator(e, Binary::Multiply, Binary::Add)),
+    kind("another rounding", |e| match e {
+        Expr::Binary(Binary::Divide(rounding), a, b) => {
+            let at = Rounding::ALL.iter().position(|r| r == rounding)?;
+            Some(Expr::Binary(Binary::Divide(Rounding::ALL[(at + 1) % Rounding::ALL.len()]), a.clone(), b.clone()))
+        }
+        _ => None,
+    }),
     kind("a number one too large", |e| constant(e, &[Kind::Integer], 1)),
     kind("a number one too small", |e| constant(e, &[Kind::Integer], -1)),
     kind("a date or month one off", |e| constant(e, &[Kind::Date, Kind::Month], 1)),

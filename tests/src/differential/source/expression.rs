@@ -15,6 +15,7 @@ impl Writer<'_> {
         match ty {
             Ty::Boolean => self.boolean(depth),
             Ty::Integer(..) => self.number(depth).0,
+            Ty::Decimal(..) | Ty::Money(..) => self.literal(ty),
             Ty::Date => self.date(depth, true),
             Ty::Month => self.month(depth),
             Ty::Text | Ty::Identifier => self.text(depth),
@@ -41,13 +42,18 @@ impl Writer<'_> {
         match ty {
             Ty::Boolean => if self.random.chance(50) { "是" } else { "否" }.into(),
             Ty::Integer(low, high, _) => self.constant(*low, *high).to_string(),
+            Ty::Decimal(low, high) => super::hundredths(self.constant(*low, *high)),
+            Ty::Money(low, high) => {
+                let word = self.constant(*low, *high);
+                if self.random.chance(50) { format!("{word} 分") } else { format!("{} 元", super::hundredths(word)) }
+            }
             Ty::Date => {
-                let days = self.random.between(16_000, 18_500);
+                let days = 16_000 + self.random.below(2_500) as i64;
                 self.words.push(days);
                 Date::from_days(days).map_or_else(|| "2017-03-16".to_owned(), |d| d.to_string())
             }
             Ty::Month => {
-                let index = self.random.between(24_190, 24_240);
+                let index = 24_190 + self.random.below(50) as i64;
                 self.words.push(index);
                 YearMonth::from_index(index).map_or_else(|| "2017-03".to_owned(), |m| m.to_string())
             }
@@ -110,6 +116,10 @@ impl Writer<'_> {
                 format!("{text} {sign} {}", self.literal(&ty))
             }
             Ty::Integer(low, high, _) => format!("{text} {} {}", self.order(), self.inside(low, high)),
+            Ty::Decimal(low, high) => {
+                format!("{text} {} {}", self.order(), self.literal(&Ty::Decimal(low + 1, high - 1)))
+            }
+            Ty::Money(low, high) => format!("{text} {} {}", self.order(), self.literal(&Ty::Money(low + 1, high - 1))),
             _ => format!("{text} {} {}", self.order(), self.literal(&ty)),
         }
     }
@@ -259,7 +269,9 @@ impl Writer<'_> {
             };
         }
         let d = depth - 1;
-        match self.random.below(11) {
+        match self.random.below(13) {
+            11 => self.quotient(d),
+            12 => self.rounded().unwrap_or_else(|| self.number(0)),
             0..=2 => self.sum(d),
             3 | 4 => self.counted(d).unwrap_or_else(|| self.number(0)),
             5..=7 => self.aggregate(d).unwrap_or_else(|| self.number(0)),
@@ -290,6 +302,32 @@ impl Writer<'_> {
             return (left, a, b);
         }
         (format!("({left} {sign} {right})"), low, high)
+    }
+
+    /// A quotient by what cannot be 0, rounded as said.
+    fn quotient(&mut self, d: usize) -> (String, i64, i64) {
+        let (left, low, high) = self.number(d);
+        let (right, least, _) = self.number(d.min(1));
+        let divisor = if least > 0 { right } else { self.constant(1, 9).to_string() };
+        let factor = self.constant(2, 9);
+        if self.random.chance(50) || high.abs().max(low.abs()) > NUMBER_MAX / 10 {
+            return (format!("{}({left} / {divisor}, 0)", self.rounding()), low.min(0), high.max(0));
+        }
+        let (low, high) = ((low * factor).min(0), (high * factor).max(0));
+        (format!("{}({left} * {factor} / {divisor}, 0)", self.rounding()), low, high)
+    }
+
+    /// A decimal, or a multiple of one, as a whole number.
+    fn rounded(&mut self) -> Option<(String, i64, i64)> {
+        let (text, ty) = self.scalar(|s| matches!(s.ty, Ty::Decimal(..)) && !s.chosen)?;
+        let Ty::Decimal(_, high) = ty else { return None };
+        let factor = self.constant(1, 9);
+        let text = if self.random.chance(50) { format!("{text} * {factor}") } else { text };
+        Some((format!("{}({text}, 0)", self.rounding()), 0, high * factor / 100 + 1))
+    }
+
+    fn rounding(&mut self) -> &'static str {
+        ["四舍五入", "四舍六入", "舍去", "进一"][self.random.below(4)]
     }
 
     /// How many elements of some list.

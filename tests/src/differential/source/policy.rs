@@ -207,7 +207,11 @@ impl Writer<'_> {
             // Whether two may hold at once is not known here, so each comes before all of its elder siblings.
             let elder: Vec<&str> = written.iter().filter(|(_, p)| *p == parent).map(|(l, _)| l.as_str()).collect();
             let before = if elder.is_empty() { String::new() } else { format!(" 先于 {}", elder.join(", ")) };
-            let guard = self.boolean(2);
+            let guard = if self.random.chance(70) {
+                format!("({} 且 {})", self.boolean(0), self.boolean(0))
+            } else {
+                self.boolean(2)
+            };
             let value = self.ranged(ty, 1, ranges);
             let _ = writeln!(self.out, "        例外 {label}{of}{before} 当 {guard} 则 {value} @法 第{}条", self.names);
             written.push((label, parent));
@@ -219,7 +223,7 @@ impl Writer<'_> {
         let fits = |ty: &Ty| match ty {
             Ty::Boolean | Ty::Enum(_) | Ty::Date | Ty::Month => true,
             Ty::Integer(low, high, _) => high > low,
-            Ty::Text | Ty::Identifier => false,
+            Ty::Text | Ty::Identifier | Ty::Decimal(..) | Ty::Money(..) => false,
         };
         let mut columns: Vec<(String, Ty)> = Vec::new();
         for _ in 0..1 + self.random.below(3) {
@@ -243,25 +247,41 @@ impl Writer<'_> {
         };
         let mut rows = Vec::new();
         self.cut(&columns, &mut Vec::new(), &mut rows);
-        let ordered = self.random.chance(40);
-        if ordered {
-            // Earlier rows win where they overlap; the last takes what is left.
+        let number = matches!(ty, Ty::Integer(..));
+        let hit = match self.random.below(10) {
+            0..=2 => "顺序",
+            3 => "任一",
+            4 if number => "合计",
+            5 if number => "最大",
+            6 if number => "最小",
+            7 if number => "计数",
+            _ => "唯一",
+        };
+        if !matches!(hit, "唯一" | "任一") {
+            // Rows may overlap: earlier ones win, or all that match are collected; the last takes what is left.
             let most = rows.len().saturating_sub(1).min(1 + self.random.below(4));
             rows.truncate(most);
             rows.push(vec!["任意".to_owned(); columns.len()]);
         }
-        let hit = if ordered { "顺序" } else { "唯一" };
+        let ty = match hit {
+            "合计" => Ty::Integer(-2 * rows.len() as i64, 20 * rows.len() as i64, false),
+            "计数" => Ty::Integer(0, rows.len() as i64, false),
+            _ => ty,
+        };
         let _ = writeln!(self.out, "    表 {name} : {} 命中 {hit} @法 第{}条", self.show(&ty), self.names);
         let heads: Vec<&str> = columns.iter().map(|(n, _)| n.as_str()).collect();
-        let _ = writeln!(self.out, "    | {} | => | 条款 |", heads.join(" | "));
+        let arrow = if hit == "计数" { "" } else { "=> | " };
+        let _ = writeln!(self.out, "    | {} | {arrow}条款 |", heads.join(" | "));
         for (i, row) in rows.iter().enumerate() {
             // Neighbouring rows differ, so that each value can come.
             let value = match &ty {
                 Ty::Boolean => ["是", "否"][i % 2].to_owned(),
                 Ty::Enum(e) => format!("枚举{e}.{}", self.enums[*e][i % self.enums[*e].len()]),
+                Ty::Integer(..) => self.constant(-2, 20).to_string(),
                 _ => self.literal(&ty),
             };
-            let _ = writeln!(self.out, "    | {} | {value} | 法 第{i}项 |", row.join(" | "));
+            let value = if hit == "计数" { String::new() } else { format!("{value} | ") };
+            let _ = writeln!(self.out, "    | {} | {value}法 第{i}项 |", row.join(" | "));
         }
         self.definitions.push((from, self.out.len()));
         self.add(made, name, ty);
@@ -319,19 +339,27 @@ impl Writer<'_> {
             let (text, ty) = (made[i].name.clone(), made[i].ty.clone());
             terms.push(self.asked(&text, &ty));
         }
+        // What was written to read a root can be true and false; what was made of it perhaps cannot.
+        let (firm, mut doubtful): (Vec<String>, Vec<String>) = terms.into_iter().partition(|t| t.contains('触'));
         let mut arms = if self.random.chance(35) { self.partition() } else { Vec::new() };
         let unique = !arms.is_empty();
-        if arms.is_empty() {
-            let count = 1 + self.random.below(3);
-            arms = vec![String::new(); count];
-            for (i, term) in terms.drain(..).enumerate() {
-                let guard = &mut arms[i % count];
-                *guard = if guard.is_empty() { term } else { format!("({guard} 且 {term})") };
+        let mut rest = firm;
+        if !unique {
+            let count = rest.len().min(1 + self.random.below(3));
+            arms = rest.drain(..count).collect();
+            if arms.is_empty() {
+                arms.extend(doubtful.pop());
             }
-            arms.retain(|g| !g.is_empty());
         }
-        if let (false, Some(first)) = (terms.is_empty(), arms.first_mut()) {
-            *first = format!("({first} 且 {})", join(&terms));
+        for (i, doubt) in doubtful.into_iter().enumerate() {
+            let arm = i % arms.len();
+            let cover = rest.pop().or_else(|| arms.get(arm + 1).filter(|_| !unique).cloned());
+            let doubt = cover.map_or(doubt.clone(), |c| format!("({c} 或 {doubt})"));
+            arms[arm] = format!("({} 且 {doubt})", arms[arm]);
+        }
+        for (i, firm) in rest.into_iter().enumerate() {
+            let arm = i % arms.len();
+            arms[arm] = format!("({} 且 {firm})", arms[arm]);
         }
         let hit = if unique { "唯一" } else { "顺序" };
         let values: Vec<String> = (0..=arms.len()).map(|i| format!("{name}值{i}")).collect();
@@ -415,10 +443,10 @@ impl Writer<'_> {
     }
 
     fn written(&mut self, group: &Group, depth: usize) {
-        for Field { name, ty, optional } in &group.fields {
+        for Field { name, ty, optional, open } in &group.fields {
             let text = if *optional && self.random.chance(40) {
                 "无".to_owned()
-            } else if matches!(ty, Ty::Integer(..) | Ty::Text) {
+            } else if *open || matches!(ty, Ty::Integer(..) | Ty::Text) {
                 self.literal(ty)
             } else {
                 self.expr(ty, depth)
@@ -426,17 +454,4 @@ impl Writer<'_> {
             let _ = writeln!(self.out, "        {name} = {text}");
         }
     }
-}
-
-/// Terms joined so that each can decide.
-fn join(terms: &[String]) -> String {
-    let mut out = String::new();
-    for (i, term) in terms.iter().enumerate() {
-        if i == 0 {
-            out = term.clone();
-        } else {
-            out = format!("({out} {} {term})", if i % 2 == 0 { "且" } else { "或" });
-        }
-    }
-    out
 }
