@@ -4,6 +4,7 @@
 mod broken;
 mod expression;
 mod policy;
+mod property;
 mod sharing;
 mod standard;
 mod table;
@@ -14,6 +15,7 @@ pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
     ReleaseClause, TransitionClause, WriteClause, WriteValue,
 };
+pub use property::{Claim, PropertyItem};
 pub use sharing::{ExchangeWord, SharingClause, SharingItem};
 pub use standard::{CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, TermItem, TypeExpr, TypeKind};
 pub use table::{Cell, CellTest, HitWord, Row, TableClause};
@@ -133,6 +135,8 @@ pub enum Item {
     Sharing(SharingItem),
     /// `测试`
     Test(TestItem),
+    /// `测试 性质`
+    Property(PropertyItem),
 }
 
 impl Item {
@@ -145,6 +149,7 @@ impl Item {
             Self::Policy(item) => item.span,
             Self::Sharing(item) => item.span,
             Self::Test(item) => item.span,
+            Self::Property(item) => item.span,
         }
     }
 }

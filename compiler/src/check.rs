@@ -22,7 +22,7 @@ pub(crate) mod scope;
 mod sharing;
 mod tables;
 mod term;
-mod types;
+pub(crate) mod types;
 mod usage;
 mod versions;
 mod writes;
@@ -215,7 +215,7 @@ fn top_names(module: &ast::Module, report: &mut Report) {
                     .for_each(|d| report.add(d));
             }
             Item::Sharing(x) => top.push(&x.name),
-            Item::Test(_) => {}
+            Item::Test(_) | Item::Property(_) => {}
         }
     }
     crate::names::confusable(top).into_iter().for_each(|d| report.add(d));

@@ -73,6 +73,7 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
         policies: Vec::new(),
         sharings: Vec::new(),
         tests: Vec::new(),
+        properties: Vec::new(),
     };
     for (i, module) in checked.iter().enumerate() {
         let policies = lower_policies(module, report);
@@ -99,6 +100,8 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
     for (i, module) in checked.iter().enumerate() {
         let tests = testing::facts::tests(&modules[i], &module.scope, &package.policies, report);
         package.tests.extend(tests);
+        let properties = testing::property::properties(&modules[i], &module.scope, &package.policies, report);
+        package.properties.extend(properties);
     }
     Some(package)
 }

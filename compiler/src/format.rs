@@ -10,6 +10,7 @@ mod fact;
 mod item;
 mod layout;
 mod policy;
+mod property;
 
 use crate::ast::{Language, Module};
 use crate::diagnostics::{Code, Diagnostic};
@@ -42,6 +43,11 @@ pub fn format(source: &SourceFile, language: Option<Language>) -> Result<String,
         "格式化程序自身有错: 输出的含义与原文不同, 因此不作改动",
         "fault of the formatter: its output would mean something else, so nothing is changed",
     )])
+}
+
+/// One claim of a property in a keyword language, for reports.
+pub(crate) fn claim(claim: &crate::ast::Claim, language: Language) -> String {
+    property::line(&layout::Writer::new("", &[], language), claim)
 }
 
 /// The tree as text, without spans, language and where comments stand.

@@ -29,6 +29,8 @@ pub struct Package {
     pub sharings: Vec<Arc<Sharing>>,
     /// Tests in the files.
     pub tests: Vec<Test>,
+    /// Properties in the files.
+    pub properties: Vec<crate::testing::property::Property>,
 }
 
 /// One module.

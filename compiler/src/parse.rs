@@ -13,6 +13,7 @@ mod message;
 mod node;
 mod parts;
 mod policy;
+mod property;
 mod recover;
 mod scan;
 mod token;

@@ -16,6 +16,7 @@
 //! absent counts as any word, which is right because the checker proves that no result depends on it.
 //! Must not know: what the guards guard, diagnostics.
 
+mod claims;
 mod diagram;
 mod open;
 mod order;
@@ -24,6 +25,7 @@ mod search;
 mod table;
 mod term;
 
+pub(crate) use claims::Slope;
 pub(crate) use diagram::{NodeId, Spent};
 pub(crate) use term::Source;
 

@@ -1,8 +1,13 @@
 //! Running the tests in policy files. Owns what a failure tells. Invariant: a test passes only if every engine asked for
 //! gives every expected answer, and engines agree on outcome and trace. Must not know: files, terminals.
 
+mod boundary;
 pub(crate) mod facts;
+mod judge;
 mod months;
+pub mod property;
+
+pub use judge::BOUNDARY_INPUTS_MAX;
 
 use crate::ast::Language;
 use crate::codegen;
@@ -42,6 +47,8 @@ pub struct TestReport {
     pub span: Span,
     /// What went wrong; empty: passed.
     pub failures: Vec<Text>,
+    /// What is to be told though it passed: how each claim of a property was established.
+    pub notes: Vec<Text>,
     /// Why the policy decided as it did; `None` if it could not run.
     pub explanation: Option<Explanation>,
 }
@@ -66,7 +73,7 @@ impl TestReport {
     }
 }
 
-/// Runs every test of the package, in order.
+/// Runs every test of the package, in order, then judges its properties.
 pub fn run(package: &Package, engine: Engine) -> Vec<TestReport> {
     let mut modules: BTreeMap<usize, Result<Module, String>> = BTreeMap::new();
     let mut reports = Vec::new();
@@ -79,6 +86,7 @@ pub fn run(package: &Package, engine: Engine) -> Vec<TestReport> {
         });
         reports.push(one(policy, test, engine, native));
     }
+    reports.extend(package.properties.iter().map(|p| judge::judge(p, engine)));
     reports
 }
 
@@ -90,6 +98,7 @@ fn one(policy: &Policy, test: &Test, engine: Engine, native: Option<&Result<Modu
         version: policy.version,
         span: test.span,
         failures: Vec::new(),
+        notes: Vec::new(),
         explanation: None,
     };
     let frame = match frame(policy, test) {

@@ -8,8 +8,9 @@ mod elements;
 mod print;
 mod synthetic;
 
-use draft::Draft;
-use print::Case;
+pub(crate) use draft::{Draft, value_of, word_of};
+pub(crate) use print::Case;
+pub(crate) use synthetic::neutral;
 
 use crate::ast::Language;
 use crate::explain::explain;
@@ -30,9 +31,6 @@ pub(crate) enum Shows<'a> {
     AllTrue(&'a [TraceId]),
     /// None of these guards holds.
     AllFalse(&'a [TraceId]),
-    /// Something told from the whole evaluation.
-    #[expect(dead_code, reason = "properties ask this")]
-    That(&'a dyn Fn(&Evaluation) -> bool),
 }
 
 impl Shows<'_> {
@@ -43,7 +41,6 @@ impl Shows<'_> {
         match self {
             Self::AllTrue(traces) => all(traces, Truth::True),
             Self::AllFalse(traces) => all(traces, Truth::False),
-            Self::That(told) => told(evaluation),
         }
     }
 }
@@ -70,7 +67,7 @@ pub(crate) fn concrete(
     }
     let explanation = explain(policy, evaluation.1.words(), &evaluation.0);
     let expected = explanation.outcomes.iter().map(|o| (o.name.clone(), o.value.clone())).collect();
-    Some(Case { policy, title, facts: &facts, expected, language }.text())
+    Some(Case { policy, title, facts: &facts, expected, language, remark: None }.text())
 }
 
 /// A ready-made test of a point of a table: each column with its word. For table checks, which find gaps and overlaps by

@@ -419,3 +419,15 @@ fn a_code_is_explained_with_its_examples() {
     let base = guiju(folder.path(), "C", &["explain", "base"]);
     assert!(String::from_utf8_lossy(&base.stdout).contains("模块 试.标准"));
 }
+
+#[test]
+fn properties_are_reported_and_a_refuted_one_ends_with_one() {
+    let folder = policy_folder();
+    let path = folder.path().join("p.gj");
+    let with = |claims: &str| format!("{POLICY}\n测试 性质 \"多缴不变差\" 资格 于 2020-06-01 {{ {claims} }}\n");
+    std::fs::write(&path, with("单调 资格 不降 随 记录.月数")).expect("a file in it");
+    insta::assert_snapshot!(transcript(&guiju(folder.path(), "C", &["test", "."])));
+    insta::assert_snapshot!(transcript(&guiju(folder.path(), "zh_CN", &["test", "p.gj"])));
+    std::fs::write(&path, with("单调 资格 不升 随 记录.月数")).expect("a file in it");
+    insta::assert_snapshot!(transcript(&guiju(folder.path(), "zh_CN", &["test", "p.gj"])));
+}

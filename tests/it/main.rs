@@ -11,6 +11,7 @@ mod layout;
 mod pages;
 mod policies;
 mod proofs;
+mod properties;
 mod recovery;
 mod reference;
 mod replica;

@@ -21,6 +21,12 @@ pub(crate) fn run(arguments: &Test, report: &mut Report) -> Ending {
     let tests = testing::run(&package, engine);
     let mut failed = 0;
     for test in &tests {
+        for note in &test.notes {
+            report.line(
+                &format!("性质 \"{}\" {}", test.title, note.zh),
+                &format!("property \"{}\" {}", test.title, note.en),
+            );
+        }
         if test.passed() {
             continue;
         }

@@ -3,7 +3,7 @@
 
 use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
-use super::{expression, fact};
+use super::{expression, fact, property};
 use crate::ast::{
     CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, Module,
     Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
@@ -133,6 +133,7 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         Entry::Item(Item::Policy(item)) => policy::policy(writer, item),
         Entry::Item(Item::Sharing(item)) => sharing(writer, item),
         Entry::Item(Item::Test(item)) => test(writer, item),
+        Entry::Item(Item::Property(item)) => property::property(writer, item),
     }
 }
 

@@ -237,6 +237,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::certificate
         | Rule::policy
         | Rule::sharing
+        | Rule::property
         | Rule::test => both("顶层条目(如 `策略`)", "an item (such as `policy`)"),
         Rule::language_word => both("`zh` 或 `en`", "`zh` or `en`"),
         Rule::exception => both("例外", "an exception"),
@@ -290,6 +291,9 @@ fn opening(rule: Rule) -> Option<Rule> {
         Rule::points => Rule::k_points,
         Rule::like => Rule::k_like,
         Rule::fact_months => Rule::k_each_month,
+        Rule::monotone => Rule::k_monotone,
+        Rule::implied => Rule::k_whenever,
+        Rule::at_no_time => Rule::k_at_no_time,
         Rule::key_each => Rule::k_for,
         Rule::condition => Rule::k_where,
         Rule::if_empty => Rule::k_empty,

@@ -3,7 +3,7 @@
 //! Invariant: on every path variables ascend; neighbouring edges differ; equal nodes have one id, so that equal functions
 //! do too. Work is counted in steps, never timed, and is the same on every machine. Must not know: what variables mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,7 +153,7 @@ impl Store {
     /// Every variable that a diagram tests; ascending.
     pub(crate) fn support(&self, node: NodeId) -> Vec<VarId> {
         let mut seen = vec![false; self.nodes.len()];
-        let mut found = std::collections::BTreeSet::new();
+        let mut found = BTreeSet::new();
         let mut todo = vec![node];
         while let Some(next) = todo.pop() {
             if std::mem::replace(&mut seen[next.0 as usize], true) {
@@ -165,6 +165,54 @@ impl Store {
             }
         }
         found.into_iter().collect()
+    }
+
+    /// Every word at which the edges of a variable's tests end.
+    pub(crate) fn cuts(&self, node: NodeId, variable: VarId) -> BTreeSet<i64> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut ends = BTreeSet::new();
+        let mut todo = vec![node];
+        while let Some(next) = todo.pop() {
+            if std::mem::replace(&mut seen[next.0 as usize], true) {
+                continue;
+            }
+            if let Node::Branch(v, edges) = &self.nodes[next.0 as usize] {
+                if *v == variable {
+                    ends.extend(edges.iter().map(|(end, _)| *end));
+                }
+                todo.extend(edges.iter().map(|(_, n)| *n));
+            }
+        }
+        ends
+    }
+
+    /// The diagram where the variable has a word.
+    pub(crate) fn restrict(
+        &mut self,
+        node: NodeId,
+        variable: VarId,
+        word: i64,
+        memo: &mut BTreeMap<NodeId, NodeId>,
+    ) -> Result<NodeId, Spent> {
+        if self.top(node).is_none_or(|top| top > variable) {
+            return Ok(node);
+        }
+        if let Some(known) = memo.get(&node) {
+            return Ok(*known);
+        }
+        self.step()?;
+        let Node::Branch(top, edges) = self.nodes[node.0 as usize].clone() else { return Ok(node) };
+        let made = if top == variable {
+            self.at(node, variable, word)
+        } else {
+            let mut kept = Vec::with_capacity(edges.len());
+            for (end, child) in edges {
+                kept.push((end, self.restrict(child, variable, word, memo)?));
+            }
+            self.make(top, kept)
+        };
+        memo.insert(node, made);
+        Ok(made)
     }
 
     /// True where the variable lies in one of these closed intervals, which ascend and do not touch.

@@ -291,6 +291,16 @@ impl<'a> Opener<'a> {
         }
     }
 
+    /// Where two diagrams have one value.
+    pub(super) fn same(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.pair(Pairing::Equal, a, b)
+    }
+
+    /// Where the first diagram's value is less.
+    pub(super) fn less(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.pair(Pairing::Less, a, b)
+    }
+
     pub(super) fn pair(&mut self, pairing: Pairing, a: NodeId, b: NodeId) -> Built {
         let mut memo = self.memos.remove(&pairing).unwrap_or_default();
         // The store is lent to the walk, so the rest of the opener is split off it.
@@ -494,7 +504,7 @@ impl<'a> Opener<'a> {
     }
 
     /// Where everything on a path is there.
-    fn presence(&mut self, access: &Access) -> Built {
+    pub(super) fn presence(&mut self, access: &Access) -> Built {
         let optional = match access.start {
             Start::Evidence(i) => self.policy.evidence.get(i).is_some_and(|e| e.optional),
             Start::Input(i) => self.policy.inputs.get(i).is_some_and(|i| i.optional),

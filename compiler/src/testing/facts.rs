@@ -35,6 +35,49 @@ pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>
     items.iter().filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
 }
 
+/// What a property starts from.
+pub(super) struct Seed {
+    /// Index of the version it speaks of.
+    pub(super) policy_index: usize,
+    /// The day that picked it.
+    pub(super) on: Date,
+    /// Facts by root.
+    pub(super) facts: Vec<(usize, Fact)>,
+}
+
+/// The version that a property speaks of, the day that picked it, and the facts of the test it builds on.
+pub(super) fn seed(
+    module: &ast::Module,
+    item: &ast::PropertyItem,
+    scope: &Scope,
+    policies: &[Arc<Policy>],
+    report: &mut Report,
+) -> Option<Seed> {
+    let items: Vec<&ast::TestItem> =
+        module.items.iter().filter_map(|i| if let Item::Test(t) = i { Some(t) } else { None }).collect();
+    let by_title: BTreeMap<&str, &ast::TestItem> = items.iter().map(|t| (t.title.as_str(), *t)).collect();
+    let on = literal_date(&item.on, report)?;
+    let (index, policy) = version(&item.policy, item.on.span, on, scope, policies, report)?;
+    let mut facts: BTreeMap<usize, Fact> = BTreeMap::from([(0, Fact::Known(Value::Date(on)))]);
+    if item.like.is_some() {
+        let start = ast::TestItem {
+            title: item.title.clone(),
+            policy: item.policy.clone(),
+            on: item.on.clone(),
+            like: item.like.clone(),
+            facts: Vec::new(),
+            expect: Vec::new(),
+            span: item.span,
+        };
+        for written in chain(&start, &by_title, report)? {
+            for (path, fact) in &written.facts {
+                apply(policy, path, fact, &mut facts, report)?;
+            }
+        }
+    }
+    Some(Seed { policy_index: index, on, facts: facts.into_iter().collect() })
+}
+
 pub(super) fn bad(span: Span, zh: String, en: String) -> Diagnostic {
     Diagnostic::new(Code::BadTest, span, zh, en)
 }
@@ -47,7 +90,7 @@ fn one(
     report: &mut Report,
 ) -> Option<Test> {
     let on = literal_date(&item.on, report)?;
-    let (policy_index, policy) = version(item, on, scope, policies, report)?;
+    let (policy_index, policy) = version(&item.policy, item.on.span, on, scope, policies, report)?;
     let mut facts: BTreeMap<usize, Fact> = BTreeMap::from([(0, Fact::Known(Value::Date(on)))]);
     for written in chain(item, by_title, report)? {
         for (path, fact) in &written.facts {
@@ -84,7 +127,8 @@ fn one(
 
 /// The version in force on the test's day, among those of its own module and of the modules that it imports the name from.
 fn version<'a>(
-    item: &ast::TestItem,
+    name: &ast::Name,
+    at: Span,
     on: Date,
     scope: &Scope,
     policies: &'a [Arc<Policy>],
@@ -93,10 +137,10 @@ fn version<'a>(
     let in_sight =
         |p: &Policy| p.module == scope.module || scope.policies.contains(&(p.name.clone(), p.module.clone()));
     let mut versions: Vec<(usize, &Arc<Policy>)> =
-        policies.iter().enumerate().filter(|(_, p)| p.name == item.policy.text && in_sight(p)).collect();
+        policies.iter().enumerate().filter(|(_, p)| p.name == name.text && in_sight(p)).collect();
     if versions.is_empty() {
         let names = policies.iter().filter(|p| in_sight(p)).map(|p| p.name.as_str());
-        report.add(unknown(&item.policy, "策略", "policy", names));
+        report.add(unknown(name, "策略", "policy", names));
         return None;
     }
     if let Some(found) = versions.iter().find(|(_, p)| p.in_force_on(on)) {
@@ -108,9 +152,9 @@ fn version<'a>(
     report.add(
         Diagnostic::new(
             Code::NoVersion,
-            item.on.span,
-            format!("`{}` 在 {on} 没有施行的版本", item.policy.text),
-            format!("no version of `{}` is in force on {on}", item.policy.text),
+            at,
+            format!("`{}` 在 {on} 没有施行的版本", name.text),
+            format!("no version of `{}` is in force on {on}", name.text),
         )
         .help(
             format!("施行过的有 {intervals}; 改日期，或补上该时期的版本"),

@@ -37,7 +37,6 @@ impl<'a> Draft<'a> {
     }
 
     /// Starts from facts already there.
-    #[expect(dead_code, reason = "properties ask this")]
     pub(crate) fn from_facts(policy: &'a Policy, facts: &[(usize, Fact)]) -> Option<Self> {
         let mut draft = Self::new(policy)?;
         for (root, fact) in facts {
@@ -99,6 +98,17 @@ impl<'a> Draft<'a> {
         Some(())
     }
 
+    /// Replaces the fact at a path.
+    pub(crate) fn put(&mut self, access: &Access, fact: Fact) -> Option<()> {
+        *self.slot(access, access.fields.len())? = fact;
+        Some(())
+    }
+
+    /// Whether there is a known value at a path.
+    pub(crate) fn holds(&self, access: &Access) -> bool {
+        matches!(self.look(access, access.fields.len()), Some(Fact::Known(_)))
+    }
+
     /// Chooses a date from which the expression comes out as the word; a path that has its own word keeps it.
     fn opaque(&mut self, e: &TypedExpr, word: i64, told: &BTreeSet<String>) -> Option<()> {
         let (path, date) = match &e.node {
@@ -134,7 +144,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What a path holds now, or whether a part of it is there.
-    pub(super) fn pin(&self, source: &Source) -> Option<Pin> {
+    pub(crate) fn pin(&self, source: &Source) -> Option<Pin> {
         match source {
             Source::Path(e) => self.read(e),
             Source::Presence(access, fields) if !matches!(access.start, Start::Variable(_)) => {

@@ -22,6 +22,8 @@ pub(crate) struct Case<'a> {
     pub(crate) expected: Vec<(String, Option<String>)>,
     /// Keyword language.
     pub(crate) language: Language,
+    /// The root that is no fact of the policy and is told in a remark.
+    pub(crate) remark: Option<usize>,
 }
 
 impl Case<'_> {
@@ -35,8 +37,9 @@ impl Case<'_> {
         let mut out = String::new();
         let (test, at) = if zh { ("测试", "于") } else { ("test", "on") };
         let _ = writeln!(out, "{test} {} {} {at} {on} {{", quoted(self.title), self.policy.name);
-        for line in facts_of(self.policy, self.facts, self.language) {
-            let _ = writeln!(out, "  {line}");
+        for (root, line) in facts_of(self.policy, self.facts, self.language) {
+            let lead = if self.remark == Some(root) { "// " } else { "" };
+            let _ = writeln!(out, "  {lead}{line}");
         }
         let (expect, open) = if zh { ("期望", "待定") } else { ("expect", "undetermined") };
         for (outcome, value) in &self.expected {
@@ -47,8 +50,8 @@ impl Case<'_> {
     }
 }
 
-/// The facts of all roots but the date, one a line.
-pub(crate) fn facts_of(policy: &Policy, facts: &[Fact], language: Language) -> Vec<String> {
+/// The facts of all roots but the date, one a line, each with its root.
+fn facts_of(policy: &Policy, facts: &[Fact], language: Language) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     for (i, (root, fact)) in policy.layout.roots.iter().zip(facts).enumerate().skip(1) {
         let optional_input = policy.input_optional.get(i - 1).copied();
@@ -57,7 +60,7 @@ pub(crate) fn facts_of(policy: &Policy, facts: &[Fact], language: Language) -> V
         }
         let schema = policy.evidence.iter().find(|e| e.root == i).map(|e| e.schema.name.as_str());
         let text = Printer { policy, schema, language }.fact(fact, &root.ty, &mut Vec::new());
-        lines.push(format!("{} = {text}", root.name));
+        lines.push((i, format!("{} = {text}", root.name)));
     }
     lines
 }

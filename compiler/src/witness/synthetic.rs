@@ -42,7 +42,7 @@ fn with_check(kind: IdentifierKind, stem: &str) -> String {
 }
 
 /// A value that fits the type and stands for one that does not matter.
-pub(super) fn neutral(ty: &Type) -> Option<Value> {
+pub(crate) fn neutral(ty: &Type) -> Option<Value> {
     Some(match ty {
         Type::Boolean => Value::Boolean(false),
         Type::Integer { low, high, .. } | Type::Decimal { low, high, .. } | Type::Money { low, high } => {
