@@ -308,7 +308,7 @@ impl Bench<'_> {
         let free = policy.inputs.len();
         let Node::Load(access) = &along.node else { return None };
         let index = policy.checked.definitions.iter().position(|d| d.name == access.path)?;
-        let named = TypedExpr { node: Node::Definition(index, access.path.clone()), ..along.clone() };
+        let named = TypedExpr { node: Node::Definition(index, access.path.clone()), ..(**along).clone() };
         let mut settled = Vec::new();
         for facts in found {
             let Some(Fact::Known(value)) = facts.get(free + 1) else { return None };

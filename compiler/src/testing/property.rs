@@ -59,7 +59,7 @@ pub struct PropertyClaim {
 pub(crate) enum Kind {
     /// The outcome never falls, or never rises, as the value at the path does. `freed`: a copy of the policy in which the
     /// definition that was named is an input, so that it alone varies.
-    Monotone { outcome: usize, falling: bool, along: TypedExpr, freed: Option<Box<Policy>> },
+    Monotone { outcome: usize, falling: bool, along: Box<TypedExpr>, freed: Option<Box<Policy>> },
     /// Where the rule holds, the outcome has the value.
     Implied { condition: usize, outcome: usize, value: u16 },
     /// Nowhere that the rule holds has the outcome the value.
@@ -188,7 +188,7 @@ fn kind(
                 !matches!(typed.ty, Type::Text { .. } | Type::Identifier(_) | Type::Group(_) | Type::List { .. });
             if let (Node::Definition(index, _), true) = (&typed.node, ordered) {
                 let (freed, along) = freed(&policy.checked, *index, report)?;
-                return Some(Kind::Monotone { outcome, falling: *falling, along, freed: Some(Box::new(freed)) });
+                return Some(Kind::Monotone { outcome, falling: *falling, along: Box::new(along), freed: Some(Box::new(freed)) });
             }
             if !matches!(typed.node, Node::Load(_)) || !ordered {
                 report.add(
@@ -201,7 +201,7 @@ fn kind(
                 );
                 return None;
             }
-            Some(Kind::Monotone { outcome, falling: *falling, along: typed, freed: None })
+            Some(Kind::Monotone { outcome, falling: *falling, along: Box::new(typed), freed: None })
         }
         Claim::Implied { condition, outcome, value, .. } => {
             let (outcome, value) = answer(outcome, value, policy, report)?;
