@@ -188,7 +188,12 @@ fn kind(
                 !matches!(typed.ty, Type::Text { .. } | Type::Identifier(_) | Type::Group(_) | Type::List { .. });
             if let (Node::Definition(index, _), true) = (&typed.node, ordered) {
                 let (freed, along) = freed(&policy.checked, *index, report)?;
-                return Some(Kind::Monotone { outcome, falling: *falling, along: Box::new(along), freed: Some(Box::new(freed)) });
+                return Some(Kind::Monotone {
+                    outcome,
+                    falling: *falling,
+                    along: Box::new(along),
+                    freed: Some(Box::new(freed)),
+                });
             }
             if !matches!(typed.node, Node::Load(_)) || !ordered {
                 report.add(
