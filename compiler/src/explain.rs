@@ -2,6 +2,9 @@
 //! traces. Invariant: no value of a class above public is ever shown. Must not know: how policies are made or run.
 
 mod missing;
+mod possible;
+
+pub use missing::{LEAST_VISITS, MINIMAL_VISITS, Missing, Size};
 
 use crate::ast::{ClassWord, HitWord, Language};
 use crate::package::{CitationText, OutcomeArm, Policy, RuleInfo};
@@ -34,6 +37,8 @@ pub struct OutcomeExplanation {
     pub passed_over: Vec<String>,
     /// Evidence this outcome hangs on; sorted; empty if determined.
     pub missing: Vec<String>,
+    /// How small that set was shown to be.
+    pub missing_size: Size,
     /// Rules it depends on, in evaluation order.
     pub because: Vec<Because>,
 }
@@ -82,8 +87,8 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
             |output: usize| evaluation.outputs.get(output).and_then(|s| s.get()).and_then(|w| usize::try_from(w).ok());
         let arm = word(outcome.arm_output).filter(|i| *i < outcome.arms.len());
         let value = word(outcome.output).and_then(|i| outcome.values.get(i)).filter(|_| arm.is_some()).cloned();
-        let missing = if value.is_none() { missing::of_outcome(policy, index, frame) } else { Vec::new() };
-        all.extend(missing.iter().cloned());
+        let missing = if value.is_none() { missing::of_outcome(policy, index, frame) } else { Missing::default() };
+        all.extend(missing.names.iter().cloned());
         let decided: Option<&OutcomeArm> = arm.and_then(|i| outcome.arms.get(i));
         outcomes.push(OutcomeExplanation {
             name: outcome.name.clone(),
@@ -91,7 +96,8 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
             reason: decided.and_then(|a| a.reason.clone()),
             citation: decided.and_then(|a| a.citation.clone()),
             passed_over: passed_over(policy, &outcome.arms, arm, evaluation),
-            missing,
+            missing: missing.names,
+            missing_size: missing.size,
             because: outcome
                 .rules
                 .iter()
@@ -201,7 +207,14 @@ impl Explanation {
             out.push_str(&cited(o.citation.as_ref()));
             out.push('\n');
             if !o.missing.is_empty() {
-                let _ = writeln!(out, "  {} {}", pick("缺证", "missing"), o.missing.join(pick("、", ", ")));
+                let size = match o.missing_size {
+                    Size::Least => "",
+                    Size::Minimal => {
+                        pick(" (缺一不可, 但未证明最少)", " (none can be left out; not shown to be the least)")
+                    }
+                    Size::Enough => pick(" (足够, 但未必都要)", " (enough; perhaps not all of it is needed)"),
+                };
+                let _ = writeln!(out, "  {} {}{size}", pick("缺证", "missing"), o.missing.join(pick("、", ", ")));
             }
             if !o.passed_over.is_empty() {
                 let _ = writeln!(

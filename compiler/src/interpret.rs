@@ -163,20 +163,10 @@ impl Machine<'_> {
         if truths.contains(&Truth::NotKnown) {
             return Scalar::UNKNOWN;
         }
-        let Some(mut words) = values.into_iter().map(Scalar::get).collect::<Option<Vec<i64>>>() else {
+        let Some(words) = values.into_iter().map(Scalar::get).collect::<Option<Vec<i64>>>() else {
             return Scalar::UNKNOWN;
         };
-        let best = match fold {
-            Fold::CountDistinct => {
-                words.sort_unstable();
-                words.dedup();
-                return Scalar::known(words.len() as i64);
-            }
-            Fold::Sum => return Scalar::known(words.into_iter().fold(0, i64::wrapping_add)),
-            Fold::Max => words.into_iter().max(),
-            Fold::Min => words.into_iter().min(),
-            Fold::Count | Fold::Exists | Fold::All => return Scalar::known(words.len() as i64),
-        };
+        let best = total(fold, words);
         match (best, empty) {
             (Some(best), _) => Scalar::known(best),
             (None, Some(empty)) => self.expr(empty),
@@ -236,7 +226,23 @@ fn present(state: u8) -> Scalar {
     }
 }
 
-fn binary(op: Binary, a: i64, b: i64) -> i64 {
+/// What a fold that counts or chooses makes of the values that pass; `None`: greatest or least of none.
+pub(crate) fn total(fold: Fold, mut words: Vec<i64>) -> Option<i64> {
+    match fold {
+        Fold::CountDistinct => {
+            words.sort_unstable();
+            words.dedup();
+            Some(words.len() as i64)
+        }
+        Fold::Sum => Some(words.into_iter().fold(0, i64::wrapping_add)),
+        Fold::Max => words.into_iter().max(),
+        Fold::Min => words.into_iter().min(),
+        Fold::Count | Fold::Exists | Fold::All => Some(words.len() as i64),
+    }
+}
+
+/// A binary operator on known words.
+pub(crate) fn binary(op: Binary, a: i64, b: i64) -> i64 {
     match op {
         Binary::Add => a.wrapping_add(b),
         Binary::Subtract => a.wrapping_sub(b),

@@ -8,6 +8,7 @@ mod differential;
 mod evidence;
 mod law;
 mod layout;
+mod missing;
 mod pages;
 mod policies;
 mod proofs;
