@@ -9,6 +9,7 @@ mod evidence;
 mod law;
 mod layout;
 mod missing;
+mod numbers;
 mod pages;
 mod policies;
 mod proofs;

@@ -10,6 +10,10 @@ use crate::source::Span;
 use crate::typed::{Node, Quantified, Start, TypedExpr, domain, scale_of, show_type};
 use guiju_runtime::value::Type;
 
+/// From 0001-01 to 9999-12, and from 0001-01-01 to 9999-12-31.
+const CALENDAR_MONTHS: i64 = 119_987;
+const CALENDAR_DAYS: i64 = 3_652_058;
+
 impl Typer<'_> {
     /// Types both sides of something that compares them: variants and literals by the other side.
     fn sides(&mut self, a: &ast::Expr, b: &ast::Expr) -> Option<(TypedExpr, TypedExpr)> {
@@ -211,8 +215,22 @@ impl Typer<'_> {
                 format!("such a period cannot be added to `{}`", show_type(&a.ty)),
             ));
         }
-        if n.unsigned_abs() > 120_000 && unit != PeriodUnit::Days {
-            return self.fail(Diagnostic::new(Code::Overflow, span, "期间过长", "the period is too long"));
+        // Longer than the calendar, a period would move every date to its end, and months past it.
+        let (count, most) = match unit {
+            PeriodUnit::Years => (i64::from(n) * 12, CALENDAR_MONTHS),
+            PeriodUnit::Months => (i64::from(n), CALENDAR_MONTHS),
+            PeriodUnit::Days => (i64::from(n), CALENDAR_DAYS),
+        };
+        if count.abs() > most {
+            return self.fail(
+                Diagnostic::new(
+                    Code::Overflow,
+                    span,
+                    "期间比历法的全部年份还长",
+                    "the period is longer than all years of the calendar",
+                )
+                .help("历法自 0001 年至 9999 年", "the calendar runs from year 0001 to 9999"),
+            );
         }
         let ty = a.ty.clone();
         Some(make(Node::Shift(Box::new(a), n, unit), ty, span))
@@ -224,8 +242,8 @@ impl Typer<'_> {
         let (wanted, ty): (&[Type], Type) = match function {
             Function::AgeOn => (&[Type::Date, Type::Date], integer(0, 9998)),
             Function::MonthOf => (&[Type::Date], Type::Month),
-            Function::MonthsBetween => (&[Type::Month, Type::Month], integer(-119_987, 119_987)),
-            Function::DaysBetween => (&[Type::Date, Type::Date], integer(-3_652_058, 3_652_058)),
+            Function::MonthsBetween => (&[Type::Month, Type::Month], integer(-CALENDAR_MONTHS, CALENDAR_MONTHS)),
+            Function::DaysBetween => (&[Type::Date, Type::Date], integer(-CALENDAR_DAYS, CALENDAR_DAYS)),
         };
         if args.len() != wanted.len() {
             return self.fail(Diagnostic::new(
