@@ -23,8 +23,9 @@ pub use test::{Expectation, FactExpr, FactMonths, MonthDay, TestItem};
 
 use crate::source::Span;
 
-/// Deepest nesting the parser accepts. Later stages recurse on trees no deeper than this.
-pub const DEPTH_MAX: usize = 128;
+/// Deepest nesting the parser accepts. Later stages recurse on trees no deeper than this; an unoptimised compiler needs up
+/// to 20 KiB of stack a level, and a thread may have no more than 2 MiB.
+pub const DEPTH_MAX: usize = 64;
 
 /// The keyword language of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

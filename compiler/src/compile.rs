@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Most files of one compilation.
 pub const FILES_MAX: usize = 256;
 
+/// Most bytes of all files of one compilation together: what a node reads at once takes it about a second.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// Compiles all modules given, resolving imports among them.
 pub fn compile(files: &[SourceFile]) -> Compiled {
     let mut report = Report::default();
@@ -39,6 +42,18 @@ fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> 
             format!("至多 {FILES_MAX} 个文件"),
             format!("at most {FILES_MAX} files"),
         ));
+        return None;
+    }
+    if files.iter().map(|file| file.text.len()).sum::<usize>() > BYTES_MAX && files.len() > 1 {
+        report.add(
+            Diagnostic::new(
+                Code::TooLarge,
+                Span::default(),
+                format!("全部文件合计至多 {BYTES_MAX} 字节"),
+                format!("all files together have at most {BYTES_MAX} bytes"),
+            )
+            .help("分几次编译互不引用的模块", "compile modules that do not import one another separately"),
+        );
         return None;
     }
     let mut modules = Vec::new();

@@ -84,7 +84,7 @@ pub(crate) fn shipped() -> Vec<Vec<SourceFile>> {
 }
 
 /// Tokens of a text as rough pieces: words, digits, texts, single marks.
-fn pieces(text: &str) -> Vec<(usize, usize)> {
+pub(crate) fn pieces(text: &str) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {

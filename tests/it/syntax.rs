@@ -159,7 +159,7 @@ fn deep_nesting_is_refused_and_never_overflows() {
 #[test]
 fn nesting_up_to_the_limit_is_accepted_on_a_small_stack() {
     // Test threads have 2 MiB; a node's workers have no less.
-    let depth = 120;
+    let depth = DEPTH_MAX - 8;
     for (open, close) in
         [("(", ")"), ("非 ", ""), ("如果 甲 则 乙 否则 ", ""), ("周岁(", ", 丙)"), ("存在 v 于 L 当 ", "")]
     {
