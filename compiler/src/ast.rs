@@ -2,6 +2,7 @@
 //! Invariant: every node's span covers its text; nesting is at most [`DEPTH_MAX`]. Must not know: types, other modules.
 
 mod broken;
+mod cases;
 mod expression;
 mod policy;
 mod property;
@@ -10,6 +11,7 @@ mod standard;
 mod table;
 mod test;
 pub use broken::Broken;
+pub use cases::{CaseCell, CaseColumn, CaseRow, CasesItem};
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, MoneyUnit, PeriodUnit, Quantifier};
 pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
@@ -138,6 +140,8 @@ pub enum Item {
     Test(TestItem),
     /// `测试 性质`
     Property(PropertyItem),
+    /// `测试 表`
+    Cases(CasesItem),
 }
 
 impl Item {
@@ -151,6 +155,7 @@ impl Item {
             Self::Sharing(item) => item.span,
             Self::Test(item) => item.span,
             Self::Property(item) => item.span,
+            Self::Cases(item) => item.span,
         }
     }
 }

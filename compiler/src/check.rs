@@ -215,7 +215,7 @@ fn top_names(module: &ast::Module, report: &mut Report) {
                     .for_each(|d| report.add(d));
             }
             Item::Sharing(x) => top.push(&x.name),
-            Item::Test(_) | Item::Property(_) => {}
+            Item::Test(_) | Item::Property(_) | Item::Cases(_) => {}
         }
     }
     crate::names::confusable(top).into_iter().for_each(|d| report.add(d));

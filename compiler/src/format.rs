@@ -5,6 +5,7 @@
 //! Four spaces a level, one clause a line, tables and fields in columns by display width, half-width punctuation.
 //! `language` translates keywords, never names. What words were chosen for a comparison (`满` or `>=`) is kept.
 
+mod cases;
 mod expression;
 mod fact;
 mod item;

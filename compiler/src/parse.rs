@@ -5,6 +5,7 @@
 //! The scan cuts the file into top-level items, and an item that the grammar refuses is cut further into its parts, so that
 //! a broken clause, row or fact hides neither the next one nor the rest of its item.
 
+mod cases;
 mod expression;
 mod fact;
 mod item;

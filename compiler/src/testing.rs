@@ -2,6 +2,7 @@
 //! gives every expected answer, and engines agree on outcome and trace. Must not know: files, terminals.
 
 mod boundary;
+mod cases;
 pub(crate) mod facts;
 mod judge;
 mod months;

@@ -38,6 +38,28 @@ fn every_hit_policy_of_tables_says_what_it_should() {
     accepted_and_passing(suite("tables/hits.gj"));
 }
 
+#[test]
+fn each_row_of_a_table_test_is_a_case_told_by_its_number() {
+    let compiled = compile(&[base(), suite("tables/cases.gj")]);
+    assert!(compiled.diagnostics.is_empty(), "{:#?}", compiled.diagnostics);
+    let reports = run(&compiled.package.expect("accepted"), Engine::Both);
+    let failed: Vec<(&str, String)> =
+        reports.iter().filter(|r| !r.passed()).map(|r| (r.title.as_str(), r.text(Language::En))).collect();
+    assert_eq!(
+        reports.iter().map(|r| r.title.as_str()).collect::<Vec<_>>(),
+        ["基础", "界限 #1", "界限 #2", "有无 #1", "有无 #2"]
+    );
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0].0, "界限 #2");
+    assert!(failed[0].1.starts_with("expected 资格 = 符合, found 不符合"), "{}", failed[0].1);
+    // The columns are laid out already, and stay so in either language.
+    let file = suite("tables/cases.gj");
+    let english = format(&file, Some(Language::En)).expect("it parses");
+    assert!(english.contains("test table \"界限\" 达标 on 2020-06-01 like \"基础\" {"), "{english}");
+    let back = format(&SourceFile { name: file.name.clone(), text: english }, Some(Language::Zh));
+    assert_eq!(back, Ok(file.text));
+}
+
 /// A small generator of its own: which files it makes must never change.
 struct Dice(u64);
 

@@ -69,7 +69,7 @@ impl<'a> Seen<'a> {
                         seen.clauses.extend(named.filter(|(span, _)| faulty(*span)));
                         continue;
                     }
-                    Item::Sharing(_) | Item::Test(_) | Item::Property(_) => continue,
+                    Item::Sharing(_) | Item::Test(_) | Item::Property(_) | Item::Cases(_) => continue,
                 };
                 if faulty(item.span()) {
                     lost.names.insert(name.text.clone());
@@ -140,7 +140,10 @@ impl<'a> Seen<'a> {
 
     /// Whether the place is in an enum, a group or a certificate.
     fn declares(&self, at: Span) -> bool {
-        !matches!(self.item_at(at), Some(Item::Policy(_) | Item::Sharing(_) | Item::Test(_) | Item::Property(_)))
+        !matches!(
+            self.item_at(at),
+            Some(Item::Policy(_) | Item::Sharing(_) | Item::Test(_) | Item::Property(_) | Item::Cases(_))
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
-use super::{expression, fact, property};
+use super::{cases, expression, fact, property};
 use crate::ast::{
     CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, Module,
     Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
@@ -134,6 +134,7 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         Entry::Item(Item::Sharing(item)) => sharing(writer, item),
         Entry::Item(Item::Test(item)) => test(writer, item),
         Entry::Item(Item::Property(item)) => property::property(writer, item),
+        Entry::Item(Item::Cases(item)) => cases::cases(writer, item),
     }
 }
 

@@ -267,7 +267,7 @@ fn table(writer: &mut Writer, clause: &TableClause) {
 }
 
 /// Where the line that holds byte `from` ends, its comment left out.
-fn line_end(source: &str, from: u32) -> u32 {
+pub(super) fn line_end(source: &str, from: u32) -> u32 {
     let rest = source.get(from as usize..).unwrap_or("");
     let line = rest.split('\n').next().unwrap_or("");
     let code = line.find("//").unwrap_or(line.len());

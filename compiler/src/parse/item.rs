@@ -3,7 +3,7 @@
 
 use super::Rule;
 use super::node::{Builder, Built, Children, Node};
-use super::{fact, policy, property};
+use super::{cases, fact, policy, property};
 use crate::ast::{
     CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, GroupItem, Import, Item, LegalSource,
     Literal, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
@@ -64,6 +64,7 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::certificate => Item::Certificate(certificate(builder, children, span)?),
         Rule::policy => Item::Policy(policy::policy(builder, children, span)?),
         Rule::sharing => Item::Sharing(sharing(builder, children, span)?),
+        Rule::cases => Item::Cases(cases::cases(builder, children, span)?),
         Rule::test => Item::Test(test(builder, children, span)?),
         Rule::property => Item::Property(property::property(builder, children, span)?),
         _ => return Err(builder.impossible(span)),

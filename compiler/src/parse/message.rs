@@ -238,6 +238,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::policy
         | Rule::sharing
         | Rule::property
+        | Rule::cases
         | Rule::test => both("顶层条目(如 `策略`)", "an item (such as `policy`)"),
         Rule::language_word => both("`zh` 或 `en`", "`zh` or `en`"),
         Rule::exception => both("例外", "an exception"),
@@ -247,9 +248,12 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         Rule::fact | Rule::fact_field => both("事实", "a fact"),
         Rule::expect | Rule::expect_outcome => both("期望", "an expectation"),
         Rule::arm => both("结论的一支", "an arm"),
-        Rule::header | Rule::header_cell => both("表头", "a table header"),
+        Rule::header | Rule::header_cell | Rule::case_header | Rule::case_column => both("表头", "a table header"),
         Rule::row
         | Rule::row_cell
+        | Rule::case_row
+        | Rule::case_cell
+        | Rule::case_value
         | Rule::entry_cell
         | Rule::cell
         | Rule::cell_test

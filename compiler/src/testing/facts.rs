@@ -2,6 +2,7 @@
 //! a returned test fits its root's type. A field that the policy does not read may be left out; it gets a neutral value.
 //! Must not know: engines.
 
+use super::cases;
 use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind};
 use crate::check::numbers::{is_number, word_as};
 use crate::check::report::Report;
@@ -12,7 +13,7 @@ use crate::source::Span;
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::schema;
 use guiju_runtime::value::{Fact, IdentifierKind, Type, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Longest chain of tests that build on one another.
@@ -20,19 +21,35 @@ const LIKE_MAX: usize = 32;
 
 /// The tests of one module.
 pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>], report: &mut Report) -> Vec<Test> {
-    let items: Vec<&ast::TestItem> =
-        module.items.iter().filter_map(|i| if let Item::Test(t) = i { Some(t) } else { None }).collect();
+    // The tests of table tests' rows stand where their tables stand.
+    let rows: Vec<Vec<ast::TestItem>> =
+        module.items.iter().map(|i| if let Item::Cases(c) = i { cases::rows(c) } else { Vec::new() }).collect();
     let mut by_title: BTreeMap<&str, &ast::TestItem> = BTreeMap::new();
-    for item in &items {
-        if by_title.insert(&item.title, item).is_some() {
-            report.add(bad(
-                item.span,
-                format!("测试 \"{}\" 写了两次", item.title),
-                format!("test \"{}\" is written twice", item.title),
-            ));
+    let mut titles: BTreeSet<&str> = BTreeSet::new();
+    for item in &module.items {
+        let (title, span) = match item {
+            Item::Test(t) => (&t.title, t.span),
+            Item::Cases(c) => (&c.title, c.span),
+            _ => continue,
+        };
+        if !titles.insert(title) {
+            report.add(bad(span, format!("测试 \"{title}\" 写了两次"), format!("test \"{title}\" is written twice")));
+        }
+        match item {
+            Item::Test(t) => {
+                by_title.insert(title, t);
+            }
+            Item::Cases(c) if c.rows.is_empty() => {
+                report.add(bad(span, "表测没有行".into(), "the table test has no rows".into()));
+            }
+            _ => {}
         }
     }
-    items.iter().filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
+    let tests = module.items.iter().zip(&rows).flat_map(|(item, rows)| match item {
+        Item::Test(t) => std::slice::from_ref(t),
+        _ => &rows[..],
+    });
+    tests.filter_map(|item| one(item, &by_title, scope, policies, report)).collect()
 }
 
 /// What a property starts from.
@@ -242,11 +259,23 @@ impl Builder<'_> {
         report: &mut Report,
     ) -> Option<()> {
         let (first, rest) = parts.split_first()?;
+        // A path goes through a list that has one element.
+        if let (Type::List { element, .. }, Fact::Known(Value::List(items))) = (ty, &mut *at)
+            && let [only] = &mut items[..]
+        {
+            let mut inside = Fact::Known(only.clone());
+            let done = self.set(&mut inside, element, parts, fact, path, report);
+            if let Fact::Known(value) = inside {
+                *only = value;
+            }
+            return done;
+        }
         let (Type::Group(group), Fact::Known(Value::Group(facts))) = (ty, at) else {
             report.add(bad(
                 first.span,
-                "只能改已给出的证书中的字段".into(),
-                "only a field of a record already given can be changed".into(),
+                "只能改已给出的证书中的字段, 列表须恰有一项".into(),
+                "only a field of a record already given can be changed, and a list must have exactly one element"
+                    .into(),
             ));
             return None;
         };
