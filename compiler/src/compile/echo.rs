@@ -117,7 +117,11 @@ impl<'a> Seen<'a> {
             .clauses
             .iter()
             .any(|(span, name)| *name == text && !within(at, *span) && item.is_some_and(|item| within(*span, item)));
-        nameless || clause || self.visible(at.file.0).any(|lost| lost.any || lost.names.contains(text))
+        // A name that an import asks for in vain is lost to the rest of its file, not to the import itself.
+        let asked = self.modules.get(&at.file.0).is_some_and(|m| m.imports.iter().any(|i| within(at, i.span)));
+        let lost = self.readable(at.file.0).into_iter().filter(|(file, _)| !asked || *file != at.file.0);
+        let mut lost = lost.filter_map(|(file, _)| self.lost.get(&file));
+        nameless || clause || lost.any(|lost| lost.any || lost.names.contains(text))
     }
 
     /// Whether parts are missing from the item, or `schema` says so of what the items of its file are about.
