@@ -7,6 +7,8 @@ pub(crate) mod expression;
 mod schema;
 mod sharing;
 
+pub(crate) use expression::text as expression_text;
+
 pub use schema::schema;
 pub use sharing::sharing;
 

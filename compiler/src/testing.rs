@@ -13,7 +13,7 @@ pub use judge::BOUNDARY_INPUTS_MAX;
 use crate::ast::Language;
 use crate::codegen;
 use crate::diagnostics::Text;
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, Reasons, explain, reasons};
 use crate::interpret;
 use crate::package::{Expected, Package, Policy, Test};
 use crate::source::Span;
@@ -50,8 +50,10 @@ pub struct TestReport {
     pub failures: Vec<Text>,
     /// What is to be told though it passed: how each claim of a property was established.
     pub notes: Vec<Text>,
-    /// Why the policy decided as it did; `None` if it could not run.
+    /// What the policy answered; `None` if it could not run.
     pub explanation: Option<Explanation>,
+    /// Why the policy decided as it did; of a test that failed and could run.
+    pub reasons: Option<Reasons>,
 }
 
 impl TestReport {
@@ -67,8 +69,8 @@ impl TestReport {
             out.push_str(failure.pick(language));
             out.push('\n');
         }
-        if let (false, Some(e)) = (self.passed(), &self.explanation) {
-            out.push_str(&e.text(language));
+        if let Some(reasons) = &self.reasons {
+            out.push_str(&reasons.text(language));
         }
         out
     }
@@ -101,6 +103,7 @@ fn one(policy: &Policy, test: &Test, engine: Engine, native: Option<&Result<Modu
         failures: Vec::new(),
         notes: Vec::new(),
         explanation: None,
+        reasons: None,
     };
     let frame = match frame(policy, test) {
         Ok(frame) => frame,
@@ -140,6 +143,7 @@ fn one(policy: &Policy, test: &Test, engine: Engine, native: Option<&Result<Modu
         report.failures.extend(compare(policy, expected, &explanation));
     }
     report.explanation = Some(explanation);
+    report.reasons = (!report.passed()).then(|| reasons(policy, frame.words(), &evaluation));
     report
 }
 

@@ -271,7 +271,7 @@ fn a_faulty_policy_and_a_failing_test_end_with_one() {
     ./p.gj:24: failed "满二十四个月" 资格 1
         expected 资格 = 不符合, found 符合
         资格 = 符合 because 月数已满 [某办法 第一条]
-          - 达标: by its base rule [某办法 第一条]
+          - 达标 holds: by its base rule [某办法 第一条]
     tests: 1 passed, 1 failed
     -- err
     "#);
@@ -322,7 +322,7 @@ fn eval_decides_one_case() {
     -- out
     资格 版本 1 (2020-01-01..2020-12-31) 于 2020-06-01
     资格 = 符合 理由 月数已满 [某办法 第一条]
-      - 达标: 按一般规定 [某办法 第一条]
+      - 达标 成立: 按一般规定 [某办法 第一条]
     -- err
     "#);
     insta::assert_snapshot!(transcript(&eval(folder.path(), "none.json", &["--lang", "en"])), @r#"

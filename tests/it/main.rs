@@ -16,6 +16,7 @@ mod pages;
 mod policies;
 mod proofs;
 mod properties;
+mod reasons;
 mod recovery;
 mod reference;
 mod replica;

@@ -3,13 +3,14 @@
 
 use crate::Ending;
 use crate::command::{Eval, EvalEngine};
+use crate::reasons::{citation_json, reasons_json};
 use crate::report::Report;
 use crate::sources;
 use guiju_compiler::codegen;
 use guiju_compiler::diagnostics::Text;
-use guiju_compiler::explain::{Because, Deciding, Explanation, explain};
+use guiju_compiler::explain::{Explanation, Reasons, explain, reasons};
 use guiju_compiler::interpret;
-use guiju_compiler::package::{CitationText, Package, Policy, compile};
+use guiju_compiler::package::{Package, Policy, compile};
 use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner};
@@ -34,14 +35,14 @@ pub(crate) fn run(arguments: &Eval, report: &mut Report) -> Ending {
     let Some(package) = compiled.package.filter(|_| !refused) else { return report.end(Ending::Fault) };
     let answer = as_of(arguments.as_of.as_deref())
         .and_then(|day| policy(&package, &arguments.policy, day).map(|policy| (policy, day)))
-        .and_then(|(policy, day)| decide(arguments, policy, day).map(|explanation| (policy, day, explanation)));
+        .and_then(|(policy, day)| decide(arguments, policy, day).map(|answer| (policy, day, answer)));
     match answer {
-        Ok((policy, day, explanation)) => {
+        Ok((policy, day, (explanation, reasons))) => {
             if arguments.json {
-                let text = answer_json(policy, day, &explanation, arguments.explain).to_string();
+                let text = answer_json(policy, day, &explanation, reasons.as_ref()).to_string();
                 report.line(&text, &text);
             } else {
-                print(policy, day, &explanation, arguments.explain, report);
+                print(policy, day, &explanation, reasons.as_ref(), report);
             }
             report.end(Ending::Well)
         }
@@ -102,8 +103,8 @@ fn shown(date: Date) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// Reads the facts, runs the engine and explains.
-fn decide(arguments: &Eval, policy: &Policy, day: Date) -> Result<Explanation, Text> {
+/// Reads the facts, runs the engine and explains; with the reasons if they are asked for.
+fn decide(arguments: &Eval, policy: &Policy, day: Date) -> Result<(Explanation, Option<Reasons>), Text> {
     let facts = read_facts(&arguments.input)?;
     let frame = frame(policy, day, &facts)?;
     let evaluation = match arguments.engine {
@@ -118,7 +119,8 @@ fn decide(arguments: &Eval, policy: &Policy, day: Date) -> Result<Explanation, T
             evaluation
         }
     };
-    Ok(explain(policy, frame.words(), &evaluation))
+    let why = arguments.explain.then(|| reasons(policy, frame.words(), &evaluation));
+    Ok((explain(policy, frame.words(), &evaluation), why))
 }
 
 fn read_facts(path: &Path) -> Result<serde_json::Map<String, Json>, Text> {
@@ -173,11 +175,11 @@ fn frame(policy: &Policy, day: Date, facts: &serde_json::Map<String, Json>) -> R
     Ok(frame)
 }
 
-fn print(policy: &Policy, day: Date, explanation: &Explanation, why: bool, report: &mut Report) {
+fn print(policy: &Policy, day: Date, explanation: &Explanation, why: Option<&Reasons>, report: &mut Report) {
     let (name, version, day) = (&policy.name, policy.interval(), shown(day));
     report.line(&format!("{name} 版本 {version} 于 {day}"), &format!("{name} version {version} on {day}"));
-    if why {
-        let text = explanation.text(report.language);
+    if let Some(why) = why {
+        let text = why.text(report.language);
         report.text(&text);
         return;
     }
@@ -195,11 +197,13 @@ fn print(policy: &Policy, day: Date, explanation: &Explanation, why: bool, repor
     }
 }
 
-fn answer_json(policy: &Policy, day: Date, explanation: &Explanation, why: bool) -> Json {
+/// The answer as one object; with reasons, the reason tree of `reasons.rs` under each outcome.
+fn answer_json(policy: &Policy, day: Date, explanation: &Explanation, why: Option<&Reasons>) -> Json {
     let outcomes: Vec<Json> = explanation
         .outcomes
         .iter()
-        .map(|outcome| {
+        .enumerate()
+        .map(|(index, outcome)| {
             let mut entry = json!({
                 "name": outcome.name,
                 "value": outcome.value,
@@ -207,8 +211,8 @@ fn answer_json(policy: &Policy, day: Date, explanation: &Explanation, why: bool)
                 "citation": outcome.citation.as_ref().map(citation_json),
                 "missing": outcome.missing,
             });
-            if why {
-                entry["because"] = outcome.because.iter().map(because_json).collect();
+            if let Some(reasons) = why.and_then(|w| w.outcomes.get(index)) {
+                entry["reasons"] = reasons_json(reasons);
             }
             entry
         })
@@ -222,26 +226,5 @@ fn answer_json(policy: &Policy, day: Date, explanation: &Explanation, why: bool)
         "as_of": shown(day),
         "outcomes": outcomes,
         "missing": explanation.missing,
-    })
-}
-
-fn citation_json(citation: &CitationText) -> Json {
-    json!({ "source": citation.source, "article": citation.article, "note": citation.note })
-}
-
-fn because_json(because: &Because) -> Json {
-    let deciding = match &because.deciding {
-        Deciding::Base => json!("base"),
-        Deciding::Exception(label) => json!({ "exception": label }),
-        Deciding::Row(row) => json!({ "row": row }),
-        Deciding::Rows { matched, not_known } => json!({ "rows": matched, "not_known": not_known }),
-        Deciding::NotKnown => Json::Null,
-    };
-    json!({
-        "rule": because.rule,
-        "deciding": deciding,
-        "value": because.value_shown,
-        "citation": because.citation.as_ref().map(citation_json),
-        "exceptions_not_met": because.not_applied,
     })
 }

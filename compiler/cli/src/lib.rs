@@ -8,6 +8,7 @@ mod eval;
 mod explain;
 mod fmt;
 mod forward;
+mod reasons;
 mod report;
 mod show;
 mod sources;

@@ -35,6 +35,7 @@ pub(super) fn judge(property: &Property, engine: Engine) -> TestReport {
         span: property.span,
         failures: Vec::new(),
         explanation: None,
+        reasons: None,
         notes: Vec::new(),
     };
     let native = match code(&property.policy, engine) {
