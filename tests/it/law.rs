@@ -101,7 +101,7 @@ fn value(policy: &Policy, outcome: usize, evaluation: &Evaluation) -> Option<Str
 
 #[test]
 fn tests_in_the_files_pass_on_both_engines() {
-    for folder in ["policies", "examples/school-enrolment"] {
+    for folder in ["policies", "examples/school-enrolment", "examples/deed-tax"] {
         let package = package(folder);
         let reports = testing::run(&package, Engine::Both);
         let failed: Vec<String> =
