@@ -62,6 +62,22 @@ fn translated_keywords_give_the_same_tree() {
     }
 }
 
+/// Found by fuzzing: the label on a full-width bracket ended inside it.
+#[test]
+fn findings_point_at_whole_characters() {
+    for text in
+        ["语言 zh\n模块 甲\n枚举 乙 ｛ 丙 ）", "语言 zh\n模块 甲\n枚举 乙 （ 丙 ｝", "语言 zh\n模块 甲\n枚举 乙 ｛ 丙"]
+    {
+        let source = file(text);
+        let (_, found) = parse(FileId(0), &source);
+        assert!(found.iter().any(|d| d.code == Code::Unbalanced), "{text}: {found:?}");
+        for span in found.iter().flat_map(|d| std::iter::once(d.primary).chain(d.labels.iter().map(|(s, _)| *s))) {
+            let bounds = [span.start as usize, span.end as usize];
+            assert!(bounds.iter().all(|at| text.is_char_boundary(*at)), "{text}: {span:?}");
+        }
+    }
+}
+
 #[test]
 fn precedence_is_as_stated() {
     let same = [

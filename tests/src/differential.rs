@@ -8,12 +8,11 @@ mod facts;
 mod meaning;
 mod mutant;
 mod program;
-mod random;
 mod source;
 
 pub use mutant::{Found, Mutants, hunt};
-pub use random::Random;
 
+pub use super::random::Random;
 use guiju_compiler::ir::{self, Program};
 use guiju_compiler::package::{Package, Policy, compile};
 use guiju_compiler::source::SourceFile;

@@ -280,7 +280,7 @@ impl<'a> Scanner<'a> {
             Some((open, at)) => {
                 let (open, at) = (*open, *at);
                 let here = self.span(start, self.at);
-                let there = self.span(at, at + 1);
+                let there = self.bracket(at);
                 self.unbalanced(
                     Diagnostic::new(
                         Code::Unbalanced,
@@ -303,6 +303,11 @@ impl<'a> Scanner<'a> {
                 ));
             }
         }
+    }
+
+    /// The bracket at `at`, which may be a full-width one of three bytes.
+    fn bracket(&self, at: usize) -> Span {
+        self.span(at, at + self.text[at..].chars().next().map_or(1, char::len_utf8))
     }
 
     /// Reports the first unmatched bracket of a chunk; later ones follow from it.
@@ -333,7 +338,7 @@ impl<'a> Scanner<'a> {
     /// Ends the current chunk: what is still open in it is never closed.
     fn close_chunk(&mut self) {
         if let Some((open, at)) = self.open.first().copied() {
-            let here = self.span(at, at + self.text[at..].chars().next().map_or(1, char::len_utf8));
+            let here = self.bracket(at);
             self.unbalanced(Diagnostic::new(
                 Code::Unbalanced,
                 here,

@@ -1,10 +1,7 @@
 //! Interpreter against native code, the bytes being the dice of the generators.
 #![no_main]
 
-#[path = "../../src/differential.rs"]
-#[expect(dead_code, reason = "the runs by seed are not used here")]
-mod differential;
-
+use guiju_fuzz::differential;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
