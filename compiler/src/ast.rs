@@ -19,7 +19,10 @@ pub use policy::{
 };
 pub use property::{Claim, PropertyItem};
 pub use sharing::{ExchangeWord, SharingClause, SharingItem};
-pub use standard::{CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, TermItem, TypeExpr, TypeKind};
+pub use standard::{
+    CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, MappingItem, TermItem, TypeExpr, TypeKind,
+    name_and_version, versioned,
+};
 pub use table::{Cell, CellTest, HitWord, Row, TableClause};
 pub use test::{Expectation, FactExpr, FactMonths, MonthDay, TestItem};
 
@@ -142,6 +145,8 @@ pub enum Item {
     Property(PropertyItem),
     /// `测试 表`
     Cases(CasesItem),
+    /// `映射`
+    Mapping(MappingItem),
 }
 
 impl Item {
@@ -156,6 +161,7 @@ impl Item {
             Self::Test(item) => item.span,
             Self::Property(item) => item.span,
             Self::Cases(item) => item.span,
+            Self::Mapping(item) => item.span,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod facts;
 pub(crate) mod flow;
 mod intervals;
 mod link;
+mod mapping;
 mod names;
 pub(crate) mod numbers;
 mod operators;
@@ -165,11 +166,20 @@ fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut 
     let mut scope = Scope { module: dotted(&module.name), ..Scope::default() };
     for import in &module.imports {
         let Some(from) = scopes.get(&dotted(&import.module)) else { continue };
+        for mapping in &from.mappings {
+            if !scope.mappings.contains(mapping) {
+                scope.mappings.push(mapping.clone());
+            }
+        }
         for name in &import.names {
             match from.declared.get(&name.text).filter(|_| from.own.contains(&name.text)) {
                 Some(declared) => {
                     if scope.declared.insert(name.text.clone(), declared.clone()).is_some() {
                         report.add(scope::duplicate(name));
+                    }
+                    // The highest version under its bare name is there under its own name too.
+                    if let scope::Declared::Enum(list) = declared {
+                        scope.declared.insert(list.name.clone(), declared.clone());
                     }
                 }
                 None if from.own_policies.contains(&name.text) => {
@@ -215,7 +225,7 @@ fn top_names(module: &ast::Module, report: &mut Report) {
                     .for_each(|d| report.add(d));
             }
             Item::Sharing(x) => top.push(&x.name),
-            Item::Test(_) | Item::Property(_) | Item::Cases(_) => {}
+            Item::Test(_) | Item::Property(_) | Item::Cases(_) | Item::Mapping(_) => {}
         }
     }
     crate::names::confusable(top).into_iter().for_each(|d| report.add(d));

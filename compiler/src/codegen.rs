@@ -7,15 +7,16 @@ mod divide;
 mod fold;
 mod lower;
 
-use crate::ir::{self, Program, VerifyFault};
-use cranelift_codegen::ir::{AbiParam, FuncRef, Signature, types};
+use crate::ir::{self, Expr, Program, VerifyFault};
+use cranelift_codegen::ir::{AbiParam, FuncRef, GlobalValue, Signature, types};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module as _};
+use cranelift_module::{DataDescription, FuncId, Linkage, Module as _};
 use guiju_runtime::date::words;
 use guiju_runtime::module::{Entry, Module, Sizes};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Why there is no native code. The program can still be interpreted.
@@ -139,6 +140,35 @@ impl Calendar {
     }
 }
 
+/// The words of lookups, by their content.
+type Tables = BTreeMap<Vec<i64>, GlobalValue>;
+
+/// Places the words of every lookup of the program as constant data.
+fn tables(
+    jit: &mut JITModule,
+    func: &mut cranelift_codegen::ir::Function,
+    program: &Program,
+) -> Result<Tables, CodegenFault> {
+    let mut wanted = BTreeSet::new();
+    let mut waiting: Vec<&Expr> = program.steps.iter().map(|step| &step.expr).collect();
+    while let Some(expr) = waiting.pop() {
+        if let Expr::Lookup(_, _, words) = expr {
+            wanted.insert(words.clone());
+        }
+        waiting.extend(expr.parts());
+    }
+    let mut placed = Tables::new();
+    for words in wanted {
+        let id = jit.declare_anonymous_data(false, false).map_err(failed)?;
+        let mut data = DataDescription::new();
+        data.set_align(8);
+        data.define(words.iter().flat_map(|word| word.to_ne_bytes()).collect());
+        jit.define_data(id, &data).map_err(failed)?;
+        placed.insert(words, jit.declare_data_in_func(id, func));
+    }
+    Ok(placed)
+}
+
 /// Makes the one function of a program.
 fn define(jit: &mut JITModule, program: &Program) -> Result<FuncId, CodegenFault> {
     let pointer = jit.target_config().pointer_type();
@@ -150,9 +180,10 @@ fn define(jit: &mut JITModule, program: &Program) -> Result<FuncId, CodegenFault
     let mut context = jit.make_context();
     context.func.signature = signature;
     let calendar = Calendar::declare(jit, &mut context.func)?;
+    let tables = tables(jit, &mut context.func, program)?;
     let mut scratch = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch);
-    lower::program(&mut builder, calendar, program);
+    lower::program(&mut builder, calendar, &tables, program);
     builder.seal_all_blocks();
     builder.finalize(jit.target_config());
     jit.define_function(id, &mut context).map_err(failed)?;

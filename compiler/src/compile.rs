@@ -199,6 +199,9 @@ fn info(
             }
         }
     }
+    for m in &module.scope.mappings {
+        parts.insert(format!("mapping {} to {}", m.from.name, m.to.name), hash::mapping(m));
+    }
     for p in policies {
         departments.extend(p.by.iter().cloned());
         departments.extend(p.reads.iter().map(|r| r.owner.clone()));

@@ -279,6 +279,16 @@ pub(crate) fn sharing(s: &typed::Sharing) -> [u8; 32] {
     c.finish()
 }
 
+/// Meaning of a mapping between code lists.
+pub(crate) fn mapping(m: &typed::Mapping) -> [u8; 32] {
+    let mut c = Canon::new("mapping");
+    c.ty(&Type::Enum(m.from.clone()));
+    c.ty(&Type::Enum(m.to.clone()));
+    c.number(m.targets.len());
+    m.targets.iter().for_each(|t| c.number(t));
+    c.finish()
+}
+
 /// Meaning of a module: everything it declares and the schemas it imports, each under its name.
 pub(crate) fn module(name: &str, types: &BTreeMap<String, Type>, parts: &BTreeMap<String, [u8; 32]>) -> [u8; 32] {
     let mut c = Canon::new("module");

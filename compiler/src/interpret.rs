@@ -112,6 +112,9 @@ impl Machine<'_> {
                 (Some(a), Some(b)) => Scalar::known(binary(*op, a, b)),
                 _ => Scalar::UNKNOWN,
             },
+            Expr::Lookup(_, a, words) => {
+                self.expr(a).get().map_or(Scalar::UNKNOWN, |index| Scalar::known(lookup(words, index)))
+            }
             Expr::MonthOf(a) => self.expr(a).get().map_or(Scalar::UNKNOWN, |date| Scalar::known(words::month_of(date))),
             Expr::Select(_, condition, a, b) => {
                 let (condition, a, b) = (self.truth(condition), self.expr(a), self.expr(b));
@@ -216,6 +219,13 @@ impl Machine<'_> {
         };
         Some(base + at.offset as usize)
     }
+}
+
+/// The word at `index`, or at the end nearest to it; 0 of none, which the verifier refuses.
+pub(crate) fn lookup(words: &[i64], index: i64) -> i64 {
+    let last = words.len().saturating_sub(1);
+    let inside = usize::try_from(index.max(0)).unwrap_or(last).min(last);
+    words.get(inside).copied().unwrap_or(0)
 }
 
 fn present(state: u8) -> Scalar {

@@ -158,6 +158,9 @@ pub enum Expr {
     Or(Box<Expr>, Box<Expr>),
     /// A binary operator; result unknown unless both are known.
     Binary(Binary, Box<Expr>, Box<Expr>),
+    /// The word at the index that an enum's word is, of a list that is not empty; an index outside counts as the nearest
+    /// inside. Unknown unless the index is known.
+    Lookup(Kind, Box<Expr>, Vec<i64>),
     /// Date → its month.
     MonthOf(Box<Expr>),
     /// Condition known: the branch, with its state. Condition not known: the common value if both branches are known and
@@ -225,7 +228,8 @@ impl Expr {
             | Self::Step(kind, _)
             | Self::Select(kind, ..)
             | Self::Default(kind, ..)
-            | Self::Demand(kind, _) => *kind,
+            | Self::Demand(kind, _)
+            | Self::Lookup(kind, ..) => *kind,
             Self::Not(_) | Self::And(..) | Self::Or(..) | Self::Present(_) | Self::PresentAt(_) => Kind::Boolean,
             Self::MonthOf(_) => Kind::Month,
             Self::Binary(op, left, right) => match op {
@@ -243,6 +247,19 @@ impl Expr {
                 (Fold::Max | Fold::Min, Some(value)) => value.kind(),
                 _ => Kind::Integer,
             },
+        }
+    }
+
+    /// The expressions directly inside this one.
+    pub fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Const(..) | Self::Load(..) | Self::Step(..) | Self::PresentAt(_) => Vec::new(),
+            Self::Not(a) | Self::MonthOf(a) | Self::Present(a) | Self::Demand(_, a) | Self::Lookup(_, a, _) => vec![a],
+            Self::And(a, b) | Self::Or(a, b) | Self::Binary(_, a, b) | Self::Default(_, a, b) => vec![a, b],
+            Self::Select(_, a, b, c) => vec![a, b, c],
+            Self::Fold { filter, value, empty, .. } => {
+                [filter, value, empty].into_iter().flatten().map(|e| &**e).collect()
+            }
         }
     }
 }

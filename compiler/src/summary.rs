@@ -4,6 +4,7 @@
 //! Must not know: source text, files, engines.
 
 pub(crate) mod expression;
+mod mapping;
 mod schema;
 mod sharing;
 
@@ -61,6 +62,7 @@ pub fn policy(policy: &Policy) -> String {
     checked.writes.iter().for_each(|w| write(&mut lines, checked, w));
     lines.push(format!("代价 {}", policy.cost));
     variants(&mut lines, &enums);
+    mapping::mappings(&mut lines, checked);
     self::laws(&mut lines, &laws);
     finish(lines)
 }

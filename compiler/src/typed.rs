@@ -3,7 +3,9 @@
 //! Invariant: `ty` of a number is a range that contains every value it can take; an expression that is not
 //! `optional` is never absent where it is used. Must not know: IR, layout, diagnostics.
 
+mod mapping;
 mod words;
+pub use mapping::Mapping;
 pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_word};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
@@ -122,6 +124,8 @@ pub enum Node {
     Shift(Box<TypedExpr>, i32, PeriodUnit),
     /// Choice.
     If(Box<TypedExpr>, Box<TypedExpr>, Box<TypedExpr>),
+    /// A code turned into one of another list.
+    Convert(Box<TypedExpr>, Arc<Mapping>),
     /// Built-in function.
     Call(Function, Vec<TypedExpr>),
     /// Loop over a list.
@@ -481,7 +485,7 @@ impl TypedExpr {
     pub fn parts(&self) -> Vec<&TypedExpr> {
         match &self.node {
             Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
-            Node::Not(a) | Node::Present(a) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
+            Node::Not(a) | Node::Present(a) | Node::Convert(a, _) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
             Node::Round { value, divisor, .. } => std::iter::once(value).chain(divisor).map(|part| &**part).collect(),
             Node::And(a, b)
             | Node::Or(a, b)
@@ -530,6 +534,7 @@ impl TypedExpr {
             Node::Or(..) => "or".into(),
             Node::Compare(op, ..) => format!("{op:?}"),
             Node::In(..) => "in".into(),
+            Node::Convert(_, mapping) => mapping.canonical(),
             Node::Present(_) => "present".into(),
             Node::Default(..) => "default".into(),
             Node::Arithmetic(op, ..) => format!("{op:?}"),

@@ -134,6 +134,8 @@ pub enum ExprKind {
     In(Box<Expr>, Vec<Expr>),
     /// `x 存在`
     Present(Box<Expr>),
+    /// `x 换作 X 版本 2`; the list as `versioned` names it.
+    Convert(Box<Expr>, Name),
     /// `x 无`
     Absent(Box<Expr>),
     /// `x 在期`: present, and in force on the as-of date by its own term.
@@ -185,6 +187,7 @@ impl Expr {
             | ExprKind::Absent(a)
             | ExprKind::InForce(a)
             | ExprKind::InPast(a, _)
+            | ExprKind::Convert(a, _)
             | ExprKind::Round(_, a, _)
             | ExprKind::Shift(a, ..) => vec![a],
             ExprKind::And(a, b)

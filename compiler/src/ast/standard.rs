@@ -15,6 +15,36 @@ pub struct EnumItem {
     pub span: Span,
 }
 
+/// `映射 A 版本 1 到 A 版本 2 { a, b => c; 其余 同名 }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingItem {
+    /// The list that codes are mapped from, as [`versioned`] names it.
+    pub from: Name,
+    /// The list that they are mapped to.
+    pub to: Name,
+    /// What becomes what.
+    pub pairs: Vec<(Vec<Name>, Name)>,
+    /// `其余 同名`: all others become what has their name.
+    pub rest_same: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// The name of a version of a code list, the same whatever the keyword language; a list without versions keeps its own.
+pub fn versioned(name: &str, version: Option<u32>) -> String {
+    version.map_or_else(|| name.to_owned(), |n| format!("{name} {VERSION} {n}"))
+}
+
+/// A code list's name without its version, and the version; no name of the source has a blank in it.
+pub fn name_and_version(name: &str) -> (&str, Option<u32>) {
+    let mut parts = name.split(' ');
+    let base = parts.next().unwrap_or(name);
+    (base, parts.nth(1).and_then(|n| n.parse().ok()))
+}
+
+/// Stands between a code list's name and its version.
+const VERSION: &str = "版本";
+
 /// `组 X { … }`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupItem {

@@ -16,6 +16,7 @@ pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
         | ExprKind::Absent(a)
         | ExprKind::InForce(a)
         | ExprKind::InPast(a, _)
+        | ExprKind::Convert(a, _)
         | ExprKind::Round(_, a, _)
         | ExprKind::Shift(a, ..) => mentioned(a, into),
         ExprKind::And(a, b)

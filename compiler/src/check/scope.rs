@@ -2,14 +2,16 @@
 //! types. Invariant: every type in a scope is closed (no unknown names), its ranges are not empty, and groups nest at most
 //! [`GROUP_DEPTH_MAX`] deep. Must not know: policies' bodies.
 
+use super::mapping;
 use super::numbers::{number_type, written};
 use super::report::{Report, nearest};
 use super::term;
-use crate::ast::{self, ClassWord, LiteralKind, TypeKind};
+use crate::ast::{self, ClassWord, LiteralKind, TypeKind, name_and_version};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::package::CitationText;
 use crate::source::Span;
 use crate::typed::MONEY_UNIT;
+use crate::typed::Mapping;
 use guiju_runtime::date::Date;
 use guiju_runtime::number::{self, MONEY_SCALE};
 use guiju_runtime::value::{Class, EnumType, Field, GroupType, IdentifierKind, Schema, Type};
@@ -49,6 +51,8 @@ pub(crate) struct Scope {
     pub(crate) own_policies: BTreeSet<String>,
     /// Policies imported: name and module. Several modules may each hold versions of one name.
     pub(crate) policies: BTreeSet<(String, String)>,
+    /// Mappings between code lists, declared here or in modules imported from.
+    pub(crate) mappings: Vec<Arc<Mapping>>,
     /// Legal sources by short name.
     pub(crate) sources: BTreeMap<String, (String, Option<String>)>,
 }
@@ -56,13 +60,16 @@ pub(crate) struct Scope {
 impl Scope {
     /// Enums that have a variant of this name.
     pub(crate) fn enums_with(&self, variant: &str) -> Vec<Arc<EnumType>> {
-        self.declared
-            .values()
-            .filter_map(|d| match d {
+        // A bare name stands for its highest version; older ones are asked for by their type.
+        let of = |bare: bool| {
+            let named = self.declared.iter().filter(move |(name, _)| name_and_version(name).1.is_none() == bare);
+            named.filter_map(|(_, d)| match d {
                 Declared::Enum(e) if e.variants.iter().any(|(v, _)| v == variant) => Some(e.clone()),
                 _ => None,
             })
-            .collect()
+        };
+        let found: Vec<Arc<EnumType>> = of(true).collect();
+        if found.is_empty() { of(false).collect() } else { found }
     }
 
     /// The certificate of this name, or a finding.
@@ -213,6 +220,8 @@ pub(crate) fn declare(module: &ast::Module, scope: &mut Scope, report: &mut Repo
             declare_enum(e, scope, report);
         }
     }
+    mapping::bare_names(scope);
+    mapping::declare(module, scope, report);
     declare_groups(module, scope, report);
     for item in &module.items {
         if let ast::Item::Certificate(c) = item {
@@ -247,6 +256,10 @@ fn declare_enum(item: &ast::EnumItem, scope: &mut Scope, report: &mut Report) {
             report.add(duplicate(name));
         }
         variants.push((name.text.clone(), code.clone()));
+    }
+    if mapping::taken(scope, &item.name.text) {
+        report.add(duplicate(&item.name));
+        return;
     }
     insert(scope, &item.name, Declared::Enum(Arc::new(EnumType { name: item.name.text.clone(), variants })), report);
 }

@@ -154,6 +154,7 @@ impl<'a> Typer<'a> {
             ExprKind::Compare(op, a, b) => self.compare(*op, a, b, expr.span)?,
             ExprKind::In(a, list) => self.membership(a, list, expr.span)?,
             ExprKind::Present(a) => self.presence(a, expr.span)?,
+            ExprKind::Convert(a, list) => self.convert(a, list, expr.span)?,
             ExprKind::Absent(a) => {
                 let present = self.presence(a, expr.span)?;
                 make(Node::Not(Box::new(present)), Type::Boolean, expr.span)

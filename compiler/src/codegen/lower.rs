@@ -2,9 +2,9 @@
 //! Invariant: follows `interpret`'s expressions one for one; recursion is bounded by the verifier's depth.
 //! Must not know: how code is placed in memory.
 
-use super::Calendar;
 use super::cell::{Cell, Flag, Flags};
 use super::divide::divide;
+use super::{Calendar, Tables};
 use crate::ir::{Base, Binary, Expr, Kind, Place, Program, Step, StepId, WordAt};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, Value, types};
@@ -21,7 +21,7 @@ const KNOWN: i64 = guiju_runtime::evaluate::KNOWN as i64;
 const ABSENT: i64 = guiju_runtime::evaluate::ABSENT as i64;
 
 /// Emits the whole program into a fresh function.
-pub(super) fn program(builder: &mut FunctionBuilder<'_>, calendar: Calendar, program: &Program) {
+pub(super) fn program(builder: &mut FunctionBuilder<'_>, calendar: Calendar, tables: &Tables, program: &Program) {
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
@@ -30,8 +30,14 @@ pub(super) fn program(builder: &mut FunctionBuilder<'_>, calendar: Calendar, pro
         // `define` gave the function three parameters; without them there is nothing to write either.
         _ => return,
     };
-    let mut lowering =
-        Lowering { builder, calendar, frame, elements: Vec::new(), steps: Vec::with_capacity(program.steps.len()) };
+    let mut lowering = Lowering {
+        builder,
+        calendar,
+        frame,
+        elements: Vec::new(),
+        steps: Vec::with_capacity(program.steps.len()),
+        tables,
+    };
     let mut recorded = vec![false; program.trace_points as usize];
     // Outputs leave as soon as they are there: a thousand words kept to the end would make register allocation quadratic.
     let mut leaving: BTreeMap<StepId, Vec<i32>> = BTreeMap::new();
@@ -64,6 +70,8 @@ pub(super) struct Lowering<'a, 'b> {
     /// Addresses of the current elements of enclosing folds, outermost first.
     pub(super) elements: Vec<Value>,
     steps: Vec<Cell>,
+    /// Where the words of each lookup lie.
+    tables: &'a Tables,
 }
 
 /// The frame does not change while a policy runs and lies wholly in memory, so its words may be read once and anywhere.
@@ -120,6 +128,10 @@ impl Lowering<'_, '_> {
             Expr::Binary(op, a, b) => {
                 let (a, b) = (self.expr(a), self.expr(b));
                 self.binary(*op, a, b)
+            }
+            Expr::Lookup(kind, a, words) => {
+                let a = self.expr(a);
+                self.lookup(*kind, a, words)
             }
             Expr::MonthOf(a) => {
                 let a = self.expr(a);
@@ -238,6 +250,26 @@ impl Lowering<'_, '_> {
             absent: b.and(a.absent, default.absent),
             clean: a.clean && (default.clean || matches!(a.absent, Flag::Never)),
         }
+    }
+
+    /// Where the index is lost its word is anything, so it is clamped like one that is known.
+    fn lookup(&mut self, kind: Kind, index: Cell, words: &[i64]) -> Cell {
+        let table = self.tables.get(words).copied();
+        let b = &mut *self.builder;
+        let least = b.ins().iconst(types::I64, 0);
+        let most = b.ins().iconst(types::I64, words.len().saturating_sub(1) as i64);
+        let above = b.ins().smax(index.word, least);
+        let inside = b.ins().smin(above, most);
+        // Every table of the program was placed before its first instruction.
+        let Some(table) = table else { return Cell::unless(least, Flag::Always) };
+        let start = b.ins().symbol_value(types::I64, table);
+        let offset = b.ins().imul_imm_s(inside, WORD);
+        let address = b.ins().iadd(start, offset);
+        let mut word = b.ins().load(types::I64, reading(), address, 0);
+        if kind == Kind::Boolean {
+            word = b.ins().icmp_imm_u(IntCC::NotEqual, word, 0);
+        }
+        Cell::unless(word, index.lost)
     }
 
     fn call(&mut self, function: FuncRef, operands: &[Value]) -> Value {

@@ -69,7 +69,9 @@ impl<'a> Seen<'a> {
                         seen.clauses.extend(named.filter(|(span, _)| faulty(*span)));
                         continue;
                     }
-                    Item::Sharing(_) | Item::Test(_) | Item::Property(_) | Item::Cases(_) => continue,
+                    Item::Sharing(_) | Item::Test(_) | Item::Property(_) | Item::Cases(_) | Item::Mapping(_) => {
+                        continue;
+                    }
                 };
                 if faulty(item.span()) {
                     lost.names.insert(name.text.clone());
@@ -146,7 +148,14 @@ impl<'a> Seen<'a> {
     fn declares(&self, at: Span) -> bool {
         !matches!(
             self.item_at(at),
-            Some(Item::Policy(_) | Item::Sharing(_) | Item::Test(_) | Item::Property(_) | Item::Cases(_))
+            Some(
+                Item::Policy(_)
+                    | Item::Sharing(_)
+                    | Item::Test(_)
+                    | Item::Property(_)
+                    | Item::Cases(_)
+                    | Item::Mapping(_)
+            )
         )
     }
 }

@@ -111,6 +111,12 @@ codes! {
     BadTerm = "E0309",
     /// A number with more decimals than are kept, without a word on how to round.
     Unrounded = "E0310",
+    /// A mapping between code lists that leaves out a code.
+    MappingGap = "E0311",
+    /// A code that a mapping gives two codes.
+    MappedTwice = "E0312",
+    /// A code turned into one of a list to which nothing maps it.
+    NoMapping = "E0313",
     /// Inputs that no row of a table covers.
     TableGap = "E0401",
     /// Inputs that two rows of a table cover.

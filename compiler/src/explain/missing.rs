@@ -250,7 +250,9 @@ fn reads(expr: &Expr, visit: &mut dyn FnMut(Found)) {
         Expr::Step(_, id) => visit(Found::Step(id.0 as usize)),
         Expr::Load(_, place) => word(place.word),
         Expr::PresentAt(states) => states.iter().for_each(|s| word(*s)),
-        Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) => reads(a, visit),
+        Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) | Expr::Lookup(_, a, _) => {
+            reads(a, visit)
+        }
         Expr::And(a, b) | Expr::Or(a, b) | Expr::Binary(_, a, b) | Expr::Default(_, a, b) => {
             reads(a, visit);
             reads(b, visit);

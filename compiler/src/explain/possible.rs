@@ -167,6 +167,10 @@ impl<'a> Run<'a> {
                 let (a, b) = (self.expr(a), self.expr(b));
                 combined(expr, &[a, b], |words| binary(*op, words[0], words[1]))
             }
+            Expr::Lookup(_, a, words) => {
+                let a = self.expr(a);
+                combined(expr, &[a], |index| crate::interpret::lookup(words, index[0]))
+            }
             Expr::MonthOf(a) => {
                 let a = self.expr(a);
                 combined(expr, &[a], |words| guiju_runtime::date::words::month_of(words[0]))

@@ -4,7 +4,7 @@
 
 use super::layout::{Writer, quote};
 use crate::ast::{Compare, Expr, ExprKind, Function, LiteralKind, MoneyUnit, Path, PeriodUnit, Quantifier};
-use crate::ast::{Literal, Name};
+use crate::ast::{Literal, Name, name_and_version};
 use crate::parse::{AS_OF_NAME, Rule};
 use guiju_runtime::number::{self, Rounding};
 
@@ -123,6 +123,7 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         | ExprKind::InPast(operand, _) => {
             format!("{} {}", at(writer, operand, SUM, false), suffix(writer, &expr.kind))
         }
+        ExprKind::Convert(operand, list) => converted(writer, operand, list),
         ExprKind::Default(left, right) => infix(left, writer.word(Rule::k_default), right, DEFAULT),
         ExprKind::Add(left, right) => infix(left, "+", right, SUM),
         ExprKind::Subtract(left, right) => infix(left, "-", right, SUM),
@@ -241,6 +242,18 @@ pub(super) fn comparison<'a>(writer: &Writer<'a>, compare: Compare, right: &Expr
         (Compare::AtMost, false) => writer.word(Rule::k_within),
         (Compare::Greater, false) => writer.word(Rule::k_exceeds),
         (Compare::AtLeast, false) => writer.word(Rule::k_reaches),
+    }
+}
+
+fn converted(writer: &Writer, operand: &Expr, list: &Name) -> String {
+    format!("{} {} {}", at(writer, operand, PRIMARY, false), writer.word(Rule::k_convert), listed(writer, list))
+}
+
+/// A code list's name with its version.
+pub(super) fn listed(writer: &Writer, name: &Name) -> String {
+    match name_and_version(&name.text) {
+        (base, Some(version)) => format!("{base} {} {version}", writer.word(Rule::k_version)),
+        (base, None) => base.to_owned(),
     }
 }
 

@@ -5,8 +5,8 @@ use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
 use super::{cases, expression, fact, property};
 use crate::ast::{
-    CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, Module,
-    Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, MappingItem,
+    Module, Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::parse::Rule;
 use crate::source::Span;
@@ -93,7 +93,8 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         Entry::Import(import) => {
             writer.before(span.start, span.end);
             let head = format!("{} {} ", writer.word(Rule::k_import), expression::path(writer, &import.module));
-            let line = format!("{head}{}", bracketed("{", &texts(&import.names), "}", " ", room(writer, &head)));
+            let line =
+                format!("{head}{}", bracketed("{", &listed(writer, &import.names), "}", " ", room(writer, &head)));
             writer.unit(&line, span.end);
         }
         Entry::Source(source) => {
@@ -120,7 +121,7 @@ fn entry(writer: &mut Writer, entry: &Entry) {
                     None => name.text.clone(),
                 })
                 .collect();
-            let head = format!("{} {} ", writer.word(Rule::k_enum), item.name.text);
+            let head = format!("{} {} ", writer.word(Rule::k_enum), expression::listed(writer, &item.name));
             let line = format!("{head}{}", bracketed("{", &variants, "}", " ", room(writer, &head)));
             writer.unit(&line, span.end);
         }
@@ -135,12 +136,41 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         Entry::Item(Item::Test(item)) => test(writer, item),
         Entry::Item(Item::Property(item)) => property::property(writer, item),
         Entry::Item(Item::Cases(item)) => cases::cases(writer, item),
+        Entry::Item(Item::Mapping(item)) => mapping(writer, item),
     }
 }
 
 /// Columns left on a line after `head`.
 pub(super) fn room(writer: &Writer, head: &str) -> usize {
     LINE_WIDTH_MAX.saturating_sub(writer.indent_width() + width(head))
+}
+
+fn listed(writer: &Writer, names: &[Name]) -> Vec<String> {
+    names.iter().map(|name| expression::listed(writer, name)).collect()
+}
+
+fn mapping(writer: &mut Writer, item: &MappingItem) {
+    writer.before(item.span.start, item.span.start);
+    let head = format!(
+        "{} {} {} {}",
+        writer.word(Rule::k_mapping),
+        expression::listed(writer, &item.from),
+        writer.word(Rule::k_onto),
+        expression::listed(writer, &item.to)
+    );
+    let first = item.pairs.first().and_then(|(sources, _)| sources.first());
+    writer.open(&head, first.map_or(item.span.end, |name| name.span.start));
+    for (sources, target) in &item.pairs {
+        let start = sources.first().map_or(target.span.start, |name| name.span.start);
+        writer.before(start, target.span.end);
+        writer.unit(&format!("{} => {}", texts(sources).join(", "), target.text), target.span.end);
+    }
+    if item.rest_same {
+        writer.comments_before(item.span.end);
+        let line = writer.word(Rule::k_rest_same);
+        writer.unit(line, item.span.end.saturating_sub(1));
+    }
+    writer.close(item.span.end);
 }
 
 /// The names' texts.
@@ -224,7 +254,7 @@ pub(super) fn type_expr(writer: &Writer, ty: &TypeExpr) -> String {
         TypeKind::CreditCode => word(Rule::k_credit_code),
         TypeKind::CertificateId => word(Rule::k_certificate_id),
         TypeKind::UnitCode => word(Rule::k_unit_code),
-        TypeKind::Named(name) => name.text.clone(),
+        TypeKind::Named(name) => expression::listed(writer, name),
         TypeKind::List { element, max } => {
             format!("{} {} {} {max}", word(Rule::k_list), type_expr(writer, element), word(Rule::k_max))
         }

@@ -116,6 +116,11 @@ impl fmt::Display for Expr {
             Self::And(a, b) => write!(f, "and({a}, {b})"),
             Self::Or(a, b) => write!(f, "or({a}, {b})"),
             Self::Binary(op, a, b) => write!(f, "{op}({a}, {b})"),
+            Self::Lookup(kind, a, words) => {
+                write!(f, "lookup {kind}({a} in")?;
+                words.iter().try_for_each(|word| write!(f, " {word}"))?;
+                f.write_str(")")
+            }
             Self::MonthOf(a) => write!(f, "month_of({a})"),
             Self::Select(kind, c, a, b) => write!(f, "select {kind}({c}, {a}, {b})"),
             Self::Present(a) => write!(f, "present({a})"),

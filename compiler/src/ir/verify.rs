@@ -66,6 +66,8 @@ pub enum VerifyReason {
     FoldParts,
     /// A constant that is none of its kind.
     Constant,
+    /// A lookup without words.
+    EmptyLookup,
     /// Two literals are equal, so their ids would not be.
     EqualLiterals,
     /// A trace point out of range, recorded twice, or recording something other than a truth.
@@ -96,6 +98,7 @@ impl fmt::Display for VerifyFault {
                 write!(f, "v{} is not the depth of its fold, or the fold is too deep", var.0)
             }
             VerifyReason::FoldParts => f.write_str("a fold has a part too many or too few"),
+            VerifyReason::EmptyLookup => f.write_str("a lookup has no words"),
             VerifyReason::Constant => f.write_str("a constant is none of its kind"),
             VerifyReason::EqualLiterals => f.write_str("two literals are equal"),
             VerifyReason::Trace => f.write_str("a trace point is out of range, recorded twice or no truth"),
@@ -252,6 +255,14 @@ impl<'a> Verifier<'a> {
             Expr::Binary(op, a, b) => {
                 let (a, b) = (self.expr(a, depth)?, self.expr(b, depth)?);
                 Checked { kind: binary(*op, a.kind, b.kind)?, cost: a.cost.saturating_add(b.cost) }
+            }
+            Expr::Lookup(kind, a, words) => {
+                self.nodes = self.nodes.saturating_add(words.len() as u64);
+                if words.is_empty() || self.nodes > NODES_MAX {
+                    return Err(if words.is_empty() { VerifyReason::EmptyLookup } else { VerifyReason::TooManyNodes });
+                }
+                words.iter().try_for_each(|word| self.constant(*kind, *word))?;
+                Checked { kind: *kind, ..self.want(a, depth, &[Kind::Enum])? }
             }
             Expr::MonthOf(a) => Checked { kind: Kind::Month, ..self.want(a, depth, &[Kind::Date])? },
             Expr::Select(kind, c, a, b) => {

@@ -39,6 +39,9 @@ impl Lowering {
             Node::Or(a, b) => Expr::Or(self.boxed(a)?, self.boxed(b)?),
             Node::Compare(op, a, b) => self.compare(*op, a, b)?,
             Node::In(a, list) => self.membership(a, list)?,
+            Node::Convert(a, mapping) => {
+                Expr::Lookup(kind, self.boxed(a)?, mapping.targets.iter().map(|t| i64::from(*t)).collect())
+            }
             Node::Present(a) => Expr::Present(self.boxed(a)?),
             Node::PresentBinding(access) => Expr::PresentAt(self.locate(access)?.2),
             Node::Default(a, b) => Expr::Default(kind, self.boxed(a)?, self.boxed(b)?),

@@ -40,6 +40,7 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(infix(Rule::k_default))
         .op(infix(Rule::add) | infix(Rule::subtract))
         .op(infix(Rule::multiply) | infix(Rule::divide))
+        .op(Op::postfix(Rule::convert))
 });
 
 /// How tightly a built expression holds together.
@@ -139,10 +140,19 @@ fn term(builder: &Builder, node: Node) -> Built<Term> {
 }
 
 fn postfix(builder: &Builder, operand: Term, operator: Node) -> Built<Term> {
-    holds(builder, &operand, &operator, Strength::Comparison)?;
+    let converts = operator.as_rule() == Rule::convert;
+    if !converts {
+        holds(builder, &operand, &operator, Strength::Comparison)?;
+    }
     let span = operand.span.to(builder.span(&operator));
     let depth = operand.depth;
     let operand = Box::new(finish(operand)?);
+    if converts {
+        let mut children = Children::of(builder, operator);
+        children.take(Rule::k_convert)?;
+        let list = builder.listed(children.take(Rule::listed)?)?;
+        return grow(ExprKind::Convert(operand, list), span, depth, Strength::Primary);
+    }
     let kind = match operator.as_rule() {
         Rule::k_present => ExprKind::Present(operand),
         Rule::k_absent => ExprKind::Absent(operand),

@@ -6,7 +6,7 @@ use super::node::{Builder, Built, Children, Node};
 use super::{cases, fact, policy, property};
 use crate::ast::{
     CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, GroupItem, Import, Item, LegalSource,
-    Literal, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    Literal, MappingItem, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::source::Span;
 
@@ -43,13 +43,14 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::import => {
             children.take(Rule::k_import)?;
             let module = builder.path(children.take(Rule::path)?);
-            let names = builder.names(children.take(Rule::names)?);
+            let names =
+                children.run(Rule::listed).into_iter().map(|node| builder.listed(node)).collect::<Built<_>>()?;
             return Ok(Top::Import(Import { module, names, span }));
         }
         Rule::source => return legal_source(builder, children, span).map(Top::Source),
         Rule::enum_item => {
             children.take(Rule::k_enum)?;
-            let name = builder.name(&children.take(Rule::name)?);
+            let name = builder.listed(children.take(Rule::listed)?)?;
             let variants = children.run(Rule::variant).into_iter();
             let variants = variants.filter_map(|node| builder.keep(&node.clone(), variant(builder, node))).collect();
             Item::Enum(EnumItem { name, variants, span })
@@ -64,6 +65,7 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::certificate => Item::Certificate(certificate(builder, children, span)?),
         Rule::policy => Item::Policy(policy::policy(builder, children, span)?),
         Rule::sharing => Item::Sharing(sharing(builder, children, span)?),
+        Rule::mapping => Item::Mapping(mapping(builder, children, span)?),
         Rule::cases => Item::Cases(cases::cases(builder, children, span)?),
         Rule::test => Item::Test(test(builder, children, span)?),
         Rule::property => Item::Property(property::property(builder, children, span)?),
@@ -79,6 +81,21 @@ fn legal_source(builder: &Builder, mut children: Children, span: Span) -> Built<
     let name = builder.name(&children.take(Rule::name)?);
     let note = if children.has(Rule::k_note) { Some(builder.text(&children.take(Rule::text)?)?) } else { None };
     Ok(LegalSource { title, name, note, span })
+}
+
+fn mapping(builder: &Builder, mut children: Children, span: Span) -> Built<MappingItem> {
+    children.take(Rule::k_mapping)?;
+    let from = builder.listed(children.take(Rule::listed)?)?;
+    children.take(Rule::k_onto)?;
+    let to = builder.listed(children.take(Rule::listed)?)?;
+    let mut pairs = Vec::new();
+    for node in children.run(Rule::pairing) {
+        let mut pair = Children::of(builder, node);
+        let sources = builder.names(pair.take(Rule::names)?);
+        pair.take(Rule::arrow)?;
+        pairs.push((sources, builder.name(&pair.take(Rule::name)?)));
+    }
+    Ok(MappingItem { from, to, pairs, rest_same: children.has(Rule::k_rest_same), span })
 }
 
 fn variant(builder: &Builder, node: Node) -> Built<(Name, Option<String>)> {
@@ -164,7 +181,7 @@ fn type_kind(builder: &Builder, node: Node) -> Built<TypeKind> {
         Rule::k_credit_code => Some(TypeKind::CreditCode),
         Rule::k_certificate_id => Some(TypeKind::CertificateId),
         Rule::k_unit_code => Some(TypeKind::UnitCode),
-        Rule::name => Some(TypeKind::Named(builder.name(&node))),
+        Rule::listed => Some(TypeKind::Named(builder.listed(node.clone())?)),
         _ => None,
     };
     if let Some(kind) = simple {

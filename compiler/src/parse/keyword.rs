@@ -80,6 +80,10 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_bits, "比特", "bits"),
     (Rule::k_write, "写入", "write"),
     (Rule::k_superseding, "取代", "superseding"),
+    (Rule::k_mapping, "映射", "mapping"),
+    (Rule::k_onto, "到", "to"),
+    (Rule::k_rest_same, "其余 同名", "rest same"),
+    (Rule::k_convert, "换作", "as"),
     (Rule::k_rest_kept, "其余 照旧", "rest kept"),
     (Rule::k_about, "关于", "about"),
     (Rule::k_permit, "准予", "permit"),
@@ -183,6 +187,7 @@ const ITEM_WORDS: &[Rule] = &[
     Rule::k_verification,
     Rule::k_contract,
     Rule::k_sharing,
+    Rule::k_mapping,
     Rule::k_test,
 ];
 

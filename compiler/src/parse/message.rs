@@ -180,7 +180,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         return both("表达式", "an expression");
     }
     match rule {
-        Rule::name | Rule::variant => both("名称", "a name"),
+        Rule::name | Rule::variant | Rule::listed | Rule::pairing => both("名称", "a name"),
         Rule::names | Rule::owners | Rule::path => both("名称", "a name"),
         Rule::text => both("带引号的文本", "a quoted text"),
         Rule::unsigned | Rule::integer | Rule::decimal | Rule::fraction | Rule::integer_type => both("数", "a number"),
@@ -239,6 +239,7 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::sharing
         | Rule::property
         | Rule::cases
+        | Rule::mapping
         | Rule::test => both("顶层条目(如 `策略`)", "an item (such as `policy`)"),
         Rule::language_word => both("`zh` 或 `en`", "`zh` or `en`"),
         Rule::exception => both("例外", "an exception"),
@@ -332,6 +333,8 @@ fn is_operator(rule: Rule) -> bool {
             | Rule::k_within
             | Rule::k_present
             | Rule::member
+            | Rule::convert
+            | Rule::k_convert
             | Rule::k_member
     )
 }

@@ -3,7 +3,7 @@
 
 use super::parts::{self, Kind};
 use super::{Rule, keyword};
-use crate::ast::{Broken, Citation, Language, Literal, LiteralKind, MoneyUnit, Name, Path};
+use crate::ast::{Broken, Citation, Language, Literal, LiteralKind, MoneyUnit, Name, Path, versioned};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 use guiju_runtime::number::{self, SCALE_MAX};
@@ -122,6 +122,18 @@ impl Builder {
     /// All names of a `names` or `owners` node.
     pub(super) fn names(&self, node: Node) -> Vec<Name> {
         node.into_inner().filter(|child| child.as_rule() == Rule::name).map(|child| self.name(&child)).collect()
+    }
+
+    /// A name, with its version as part of it if there is one.
+    pub(super) fn listed(&self, node: Node) -> Built<Name> {
+        let span = self.span(&node);
+        let mut children = Children::of(self, node);
+        let name = self.name(&children.take(Rule::name)?);
+        if !children.has(Rule::k_version) {
+            return Ok(name);
+        }
+        let version = self.number(&children.take(Rule::unsigned)?)?;
+        Ok(Name { text: versioned(&name.text, Some(version)), span })
     }
 
     /// A dotted name.

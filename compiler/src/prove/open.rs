@@ -253,6 +253,7 @@ impl<'a> Opener<'a> {
                 }
                 any
             }
+            Node::Convert(a, mapping) => self.converted(a, mapping)?,
             Node::Present(a) => self.present(a)?,
             Node::PresentBinding(access) => self.presence(access)?,
             Node::Default(a, b) => {

@@ -1,11 +1,12 @@
 //! Decision tables as diagrams, hit policy by hit policy. Invariant: says of known values what the lowered table says.
 //! Must not know: how tables are proved complete.
 
-use super::diagram::{Leaf, NodeId, Store};
+use super::diagram::{Leaf, NodeId, Spent, Store};
 use super::open::{Built, Opener, Pairing};
 use crate::ast::HitWord;
-use crate::typed::{TableRow, TypedExpr, domain};
+use crate::typed::{Mapping, TableRow, TypedExpr, domain};
 use guiju_runtime::value::Type;
+use std::collections::BTreeMap;
 
 impl Opener<'_> {
     /// The result of a table whose rows (or whose `empty`) cover everything.
@@ -59,6 +60,27 @@ impl Opener<'_> {
         }
         let empty = self.value(empty)?;
         self.store.choose(any, collected, empty)
+    }
+
+    /// A code turned into one of another list: a choice among the codes that become the same.
+    pub(super) fn converted(&mut self, code: &TypedExpr, mapping: &Mapping) -> Built {
+        let code = self.value(code)?;
+        let mut sources: BTreeMap<u16, Vec<(i64, i64)>> = BTreeMap::new();
+        for (word, target) in (0i64..).zip(&mapping.targets) {
+            sources.entry(*target).or_default().push((word, word));
+        }
+        let mut result = None;
+        for (target, words) in sources {
+            let target = self.store.leaf(Leaf::word(i64::from(target)));
+            result = Some(match result {
+                None => target,
+                Some(rest) => {
+                    let guard = self.row(&[code], &[Some(words)])?;
+                    self.store.choose(guard, target, rest)?
+                }
+            });
+        }
+        result.ok_or(Spent)
     }
 
     /// Where all cells of a row let their column's value through.

@@ -17,7 +17,12 @@ fn strength(expr: &TypedExpr) -> u8 {
         Node::Arithmetic(Arithmetic::Add | Arithmetic::Subtract, ..) | Node::Shift(..) => 5,
         Node::Arithmetic(Arithmetic::Multiply, ..) => 6,
         Node::Scale(a, _) => strength(a),
-        Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::Call(..) | Node::Round { .. } => 7,
+        Node::Constant(_)
+        | Node::Load(_)
+        | Node::Definition(..)
+        | Node::Call(..)
+        | Node::Round { .. }
+        | Node::Convert(..) => 7,
     }
 }
 
@@ -38,6 +43,7 @@ pub(crate) fn text(expr: &TypedExpr) -> String {
         Node::And(a, b) => format!("{} 且 {}", at(a, 2), at(b, 3)),
         Node::Or(a, b) => format!("{} 或 {}", at(a, 1), at(b, 2)),
         Node::Compare(op, a, b) => format!("{} {} {}", at(a, 5), sign(*op), at(b, 5)),
+        Node::Convert(a, mapping) => format!("{} 换作 {}", at(a, 7), mapping.to.name),
         Node::In(a, list) => {
             let list: Vec<String> = list.iter().map(text).collect();
             format!("{} 属于 {{ {} }}", at(a, 5), list.join(", "))

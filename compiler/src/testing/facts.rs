@@ -3,7 +3,7 @@
 //! Must not know: engines.
 
 use super::cases;
-use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind};
+use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind, name_and_version};
 use crate::check::numbers::{is_number, word_as};
 use crate::check::report::Report;
 use crate::check::scope::{Scope, literal_date, unknown};
@@ -383,7 +383,7 @@ impl Builder<'_> {
             }
             (ExprKind::Path(p), Type::Enum(of)) => match &p.parts[..] {
                 [name] => variant(of, name),
-                [of_name, name] if of_name.text == of.name => variant(of, name),
+                [of_name, name] if of_name.text == name_and_version(&of.name).0 => variant(of, name),
                 _ => None,
             },
             _ => None,

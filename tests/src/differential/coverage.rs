@@ -18,6 +18,7 @@ pub(super) fn constructs(program: &Program) -> BTreeSet<String> {
             Expr::And(a, b) => ("and".to_owned(), vec![a, b]),
             Expr::Or(a, b) => ("or".to_owned(), vec![a, b]),
             Expr::Binary(op, a, b) => (op.to_string(), vec![a, b]),
+            Expr::Lookup(_, a, _) => ("lookup".to_owned(), vec![a]),
             Expr::MonthOf(a) => ("month_of".to_owned(), vec![a]),
             Expr::Select(_, a, b, c) => ("select".to_owned(), vec![a, b, c]),
             Expr::Present(a) => ("present".to_owned(), vec![a]),

@@ -144,6 +144,10 @@ fn expr(random: &mut Random, scope: &Scope, kind: Kind, depth: usize) -> Expr {
                 Expr::Binary(op, boxed(random, scope, kind, d), boxed(random, scope, Kind::Integer, d))
             }
         },
+        Kind::Enum if random.below(3) == 0 => {
+            let words = (0..=random.below(6)).map(|_| random.below(4) as i64).collect();
+            Expr::Lookup(kind, boxed(random, scope, Kind::Enum, d), words)
+        }
         Kind::Enum | Kind::Text => leaf(random, scope, kind),
     }
 }

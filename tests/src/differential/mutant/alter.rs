@@ -221,7 +221,9 @@ pub(super) fn mutant(kind: &KindOfFault, program: &Program, random: &mut Random)
 fn visit(expr: &mut Expr, see: &mut dyn FnMut(&mut Expr)) {
     match expr {
         Expr::Const(..) | Expr::Load(..) | Expr::Step(..) | Expr::PresentAt(_) => {}
-        Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) => visit(a, see),
+        Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) | Expr::Lookup(_, a, _) => {
+            visit(a, see)
+        }
         Expr::And(a, b) | Expr::Or(a, b) | Expr::Binary(_, a, b) | Expr::Default(_, a, b) => {
             visit(a, see);
             visit(b, see);
