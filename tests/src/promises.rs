@@ -61,7 +61,7 @@ pub fn checking(text: &str) {
     assert_eq!(first.package.is_none(), first.diagnostics.iter().any(|d| d.is_error()), "{:?}", first.diagnostics);
     assert!(first.diagnostics.iter().all(|d| d.code != Code::Internal), "{:?}", first.diagnostics);
     // Twice is twice as slow, and what could differ differs soon: one input in eight.
-    if text.len() % 8 == 0 {
+    if text.len().is_multiple_of(8) {
         assert_eq!(first.diagnostics, compile(&files).diagnostics);
     }
 }
