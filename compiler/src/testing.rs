@@ -4,6 +4,7 @@
 mod boundary;
 mod cases;
 pub(crate) mod facts;
+mod fault;
 mod judge;
 mod months;
 pub mod property;

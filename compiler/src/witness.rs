@@ -9,7 +9,7 @@ mod print;
 mod synthetic;
 
 pub(crate) use draft::{Draft, value_of, word_of};
-pub(crate) use print::Case;
+pub(crate) use print::{Case, value_text};
 pub(crate) use synthetic::neutral;
 
 use crate::ast::Language;

@@ -2,7 +2,7 @@
 //! a returned test fits its root's type. A field that the policy does not read may be left out; it gets a neutral value.
 //! Must not know: engines.
 
-use super::cases;
+use super::{cases, fault};
 use crate::ast::{self, Expectation, ExprKind, FactExpr, FactMonths, Item, LiteralKind, name_and_version};
 use crate::check::numbers::{is_number, word_as};
 use crate::check::report::Report;
@@ -10,9 +10,10 @@ use crate::check::scope::{Scope, literal_date, unknown};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::package::{Expected, Policy, Test};
 use crate::source::Span;
+use crate::witness::neutral;
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::schema;
-use guiju_runtime::value::{Fact, IdentifierKind, Type, Value};
+use guiju_runtime::value::{Fact, Type, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,14 +34,14 @@ pub(crate) fn tests(module: &ast::Module, scope: &Scope, policies: &[Arc<Policy>
             _ => continue,
         };
         if !titles.insert(title) {
-            report.add(bad(span, format!("测试 \"{title}\" 写了两次"), format!("test \"{title}\" is written twice")));
+            report.add(fault::title_twice(span, title));
         }
         match item {
             Item::Test(t) => {
                 by_title.insert(title, t);
             }
             Item::Cases(c) if c.rows.is_empty() => {
-                report.add(bad(span, "表测没有行".into(), "the table test has no rows".into()));
+                report.add(fault::no_rows(span));
             }
             _ => {}
         }
@@ -95,10 +96,6 @@ pub(super) fn seed(
     Some(Seed { policy_index: index, on, facts: facts.into_iter().collect() })
 }
 
-pub(super) fn bad(span: Span, zh: String, en: String) -> Diagnostic {
-    Diagnostic::new(Code::BadTest, span, zh, en)
-}
-
 fn one(
     item: &ast::TestItem,
     by_title: &BTreeMap<&str, &ast::TestItem>,
@@ -109,9 +106,13 @@ fn one(
     let on = literal_date(&item.on, report)?;
     let (policy_index, policy) = version(&item.policy, item.on.span, on, scope, policies, report)?;
     let mut facts: BTreeMap<usize, Fact> = BTreeMap::from([(0, Fact::Known(Value::Date(on)))]);
+    // One fault does not hide the next.
+    let mut whole = true;
+    let mut written_roots: BTreeSet<&str> = BTreeSet::new();
     for written in chain(item, by_title, report)? {
         for (path, fact) in &written.facts {
-            apply(policy, path, fact, &mut facts, report)?;
+            written_roots.insert(&path.parts[0].text);
+            whole &= apply(policy, path, fact, &mut facts, report).is_some();
         }
     }
     for (i, (name, _)) in policy.inputs.iter().enumerate() {
@@ -120,17 +121,19 @@ fn one(
             Some(Fact::Absent) | None => !policy.input_optional[i],
             Some(Fact::Unknown) => true,
         };
-        if missing {
-            report.add(bad(item.span, format!("测试缺少输入 `{name}`"), format!("the test lacks input `{name}`")));
-            return None;
+        if missing && (whole || !written_roots.contains(name.as_str())) {
+            report.add(fault::lacks_input(item.span, name, &policy.layout.roots[i + 1].ty));
+            whole = false;
+            continue;
         }
         facts.entry(i + 1).or_insert(Fact::Absent);
     }
-    let expect = item.expect.iter().map(|e| expected(policy, e, report)).collect::<Option<Vec<_>>>()?;
-    if expect.is_empty() {
-        report.add(bad(item.span, "测试没有期望".into(), "the test expects nothing".into()));
+    let expect: Vec<Expected> = item.expect.iter().filter_map(|e| expected(policy, e, report)).collect();
+    if item.expect.is_empty() {
+        let first = policy.outcomes.first().and_then(|o| o.values.first().map(|v| (o.name.as_str(), v.as_str())));
+        report.add(fault::expects_nothing(item.span, first));
     }
-    Some(Test {
+    (whole && expect.len() == item.expect.len()).then(|| Test {
         title: item.title.clone(),
         module: scope.module.clone(),
         policy: policy.name.clone(),
@@ -191,15 +194,11 @@ fn chain<'a>(
     let mut at = item;
     while let Some(like) = &at.like {
         let Some(next) = by_title.get(like.as_str()) else {
-            report.add(bad(at.span, format!("没有名为 \"{like}\" 的测试"), format!("no test is called \"{like}\"")));
+            report.add(fault::no_such_test(at.span, like, by_title.keys().copied()));
             return None;
         };
         if chain.len() >= LIKE_MAX {
-            report.add(bad(
-                item.span,
-                "测试的 `基于` 成环或过长".into(),
-                "the chain of `like` is circular or too long".into(),
-            ));
+            report.add(fault::circular(item.span, LIKE_MAX));
             return None;
         }
         at = next;
@@ -271,12 +270,7 @@ impl Builder<'_> {
             return done;
         }
         let (Type::Group(group), Fact::Known(Value::Group(facts))) = (ty, at) else {
-            report.add(bad(
-                first.span,
-                "只能改已给出的证书中的字段, 列表须恰有一项".into(),
-                "only a field of a record already given can be changed, and a list must have exactly one element"
-                    .into(),
-            ));
+            report.add(fault::no_way(first.span));
             return None;
         };
         let Some(i) = group.fields.iter().position(|f| f.name == first.text) else {
@@ -306,11 +300,7 @@ impl Builder<'_> {
     ) -> Option<Fact> {
         let value = match (fact, ty) {
             (FactExpr::Absent(at), _) | (FactExpr::Unknown(at), _) if !optional => {
-                report.add(bad(
-                    *at,
-                    "必填字段不能为无或未知".into(),
-                    "a required field can be neither absent nor unknown".into(),
-                ));
+                report.add(fault::required(*at));
                 return None;
             }
             (FactExpr::Absent(_), _) => return Some(Fact::Absent),
@@ -353,19 +343,15 @@ impl Builder<'_> {
                 Value::List(values)
             }
             (FactExpr::Group(_, at) | FactExpr::List(_, at) | FactExpr::Months(FactMonths { span: at, .. }), _) => {
-                report.add(bad(
-                    *at,
-                    format!("此处应为 `{}`", crate::typed::show_type(ty)),
-                    format!("`{}` is wanted here", crate::typed::show_type(ty)),
-                ));
+                report.add(fault::wanted(*at, ty));
                 return None;
             }
         };
         if let Err(misfit) = schema::check_value(ty, &value) {
-            report.add(bad(
+            report.add(fault::bad(
                 span,
                 format!("{}{}", misfit.path, misfit.reason.zh()),
-                format!("{} {}", misfit.path, misfit.reason.en()),
+                format!("{} {}", misfit.path, misfit.reason.en()).trim_start().to_owned(),
             ));
             return None;
         }
@@ -389,8 +375,7 @@ impl Builder<'_> {
             _ => None,
         };
         if value.is_none() {
-            let want = crate::typed::show_type(ty);
-            report.add(bad(e.span, format!("此处应为 `{want}` 的值"), format!("a value of `{want}` is wanted here")));
+            report.add(fault::wanted(e.span, ty));
         }
         value
     }
@@ -411,7 +396,7 @@ impl Builder<'_> {
         match neutral(ty) {
             Some(value) if !read => Some(Fact::Known(value)),
             _ => {
-                report.add(bad(span, format!("缺少字段 `{dotted}`"), format!("field `{dotted}` is missing")));
+                report.add(fault::lacks_field(span, &dotted, ty));
                 None
             }
         }
@@ -421,29 +406,6 @@ impl Builder<'_> {
 fn variant(of: &guiju_runtime::value::EnumType, name: &ast::Name) -> Option<Value> {
     let index = of.variants.iter().position(|(v, _)| *v == name.text)?;
     u16::try_from(index).ok().map(Value::Enum)
-}
-
-/// A value that fits the type and stands for one that does not matter.
-fn neutral(ty: &Type) -> Option<Value> {
-    Some(match ty {
-        Type::Boolean => Value::Boolean(false),
-        Type::Integer { low, .. } | Type::Decimal { low, .. } | Type::Money { low, .. } => Value::Integer(*low),
-        Type::Date => Value::Date(Date::new(1970, 1, 1)?),
-        Type::Month => Value::Month(YearMonth::new(1970, 1)?),
-        Type::Text { .. } => Value::Text(String::new()),
-        Type::Identifier(IdentifierKind::CitizenId) => Value::Text("11010519491231002X".into()),
-        Type::Identifier(IdentifierKind::CreditCode) => Value::Text("91350100M000100Y43".into()),
-        Type::Identifier(IdentifierKind::CertificateId | IdentifierKind::UnitCode) => return None,
-        Type::Enum(_) => Value::Enum(0),
-        Type::List { .. } => Value::List(Vec::new()),
-        Type::Group(g) => {
-            let mut facts = Vec::new();
-            for f in &g.fields {
-                facts.push(if f.optional { Fact::Absent } else { Fact::Known(neutral(&f.ty)?) });
-            }
-            Value::Group(facts)
-        }
-    })
 }
 
 fn expected(policy: &Policy, e: &Expectation, report: &mut Report) -> Option<Expected> {
@@ -467,12 +429,9 @@ fn expected(policy: &Policy, e: &Expectation, report: &mut Report) -> Option<Exp
             Expected::Outcome(outcome, value)
         }
         Expectation::Reason(text, span) => {
-            if !policy.outcomes.iter().flat_map(|o| &o.arms).any(|a| a.reason.as_ref() == Some(text)) {
-                report.add(bad(
-                    *span,
-                    format!("没有分支的理由是 \"{text}\""),
-                    format!("no arm gives the reason \"{text}\""),
-                ));
+            let mut known = policy.outcomes.iter().flat_map(|o| &o.arms).filter_map(|a| a.reason.as_deref());
+            if !known.clone().any(|reason| reason == text) {
+                report.add(fault::no_such_reason(*span, text, &mut known));
                 return None;
             }
             Expected::Reason(text.clone())

@@ -1,7 +1,8 @@
 //! Runs of months in a test's facts: an element a month, with dates counted from it. Invariant: never builds more elements
 //! than the list may hold. Must not know: tests, engines.
 
-use super::facts::{Builder, bad};
+use super::facts::Builder;
+use super::fault;
 use crate::ast::{Expr, ExprKind, FactExpr, FactMonths, Literal, LiteralKind, MonthDay};
 use crate::check::report::Report;
 use guiju_runtime::date::{Date, YearMonth};
@@ -21,20 +22,18 @@ impl Builder<'_> {
         for (first, last) in &written.runs {
             let (from, to) = (month(first, report)?, month(last.as_ref().unwrap_or(first), report)?);
             if to < from {
-                report.add(bad(
-                    first.span.to(last.as_ref().unwrap_or(first).span),
-                    "这一段月的末月早于首月".into(),
-                    "this run of months ends before it begins".into(),
-                ));
+                let span = first.span.to(last.as_ref().unwrap_or(first).span);
+                let fault = fault::bad(span, "这一段月的末月早于首月", "this run of months ends before it begins");
+                report.add(fault.help(format!("写 `{to}..{from}`"), format!("write `{to}..{from}`")));
                 return None;
             }
             let count = i64::from(to.index()) - i64::from(from.index()) + 1;
             if usize::try_from(count).map_or(true, |n| n > room.saturating_sub(values.len())) {
-                report.add(bad(
-                    written.span,
-                    "月数超过列表的上限".into(),
-                    "there are more months than the list may hold".into(),
-                ));
+                let fault =
+                    fault::bad(written.span, "月数超过列表的上限", "there are more months than the list may hold");
+                report.add(
+                    fault.help(format!("这一处还能放 {room} 个月"), format!("there is room for {room} months here")),
+                );
                 return None;
             }
             for index in from.index()..=to.index() {
@@ -67,24 +66,23 @@ impl Builder<'_> {
     /// `当月 n 日` or `次月 n 日`.
     pub(super) fn month_day(&self, written: &MonthDay, ty: &Type, report: &mut Report) -> Option<Value> {
         let Some(month) = self.month else {
-            report.add(bad(
+            let fault = fault::bad(
                 written.span,
-                "`当月` `次月` 只能用在 `每月` 的字段里".into(),
-                "`same_month` and `next_month` stand only among the fields of `each month`".into(),
-            ));
+                "`当月` `次月` 只能用在 `每月` 的字段里",
+                "`same_month` and `next_month` stand only among the fields of `each month`",
+            );
+            report.add(fault.help("写出日期, 例如 `2017-03-10`", "write the date, such as `2017-03-10`"));
             return None;
         };
         if !matches!(ty, Type::Date) {
-            let want = crate::typed::show_type(ty);
-            report.add(bad(
-                written.span,
-                format!("此处应为 `{want}` 的值"),
-                format!("a value of `{want}` is wanted here"),
-            ));
+            report.add(fault::wanted(written.span, ty));
             return None;
         }
         if !(1..=31).contains(&written.day) {
-            report.add(bad(written.span, "日应在 1 到 31 之间".into(), "a day is from 1 to 31".into()));
+            let fault = fault::bad(written.span, "日应在 1 到 31 之间", "a day is from 1 to 31");
+            report.add(
+                fault.help("`当月 31 日` 在小月里是月末日", "`same_month 31 day` is the last day of a shorter month"),
+            );
             return None;
         }
         let (year, number) = month.civil();
@@ -100,7 +98,8 @@ fn month(literal: &Literal, report: &mut Report) -> Option<YearMonth> {
         _ => None,
     };
     if month.is_none() {
-        report.add(bad(literal.span, "没有这个月".into(), "there is no such month".into()));
+        let fault = fault::bad(literal.span, "没有这个月", "there is no such month");
+        report.add(fault.help("月份自 01 至 12", "months are from 01 to 12"));
     }
     month
 }
