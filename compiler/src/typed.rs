@@ -6,7 +6,7 @@
 mod mapping;
 mod words;
 pub use mapping::Mapping;
-pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_word};
+pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_type_en, show_word, show_word_en};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
 use crate::package::CitationText;

@@ -18,7 +18,7 @@ use crate::interpret;
 use crate::ir::TraceId;
 use crate::package::Policy;
 use crate::prove::Point;
-use crate::typed::{TypedExpr, show_word};
+use crate::typed::{TypedExpr, show_word, show_word_en};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner};
 use guiju_runtime::trace::Truth;
@@ -102,6 +102,7 @@ fn words(point: &Point, language: Language) -> String {
         let shown = match source.expression() {
             Some(e) => match point.text(*word).filter(|_| print::is_text(&e.ty)) {
                 Some(text) => format!("{text:?}"),
+                None if language == Language::En => show_word_en(&e.ty, *word),
                 None => show_word(&e.ty, *word),
             },
             None => word.to_string(),

@@ -424,7 +424,7 @@ fn a_code_is_explained_with_its_examples() {
     assert_eq!(lines.lines().count(), Code::ALL.len());
     assert!(lines.contains("E0401 table gap\n"), "{lines}");
     let base = guiju(folder.path(), "C", &["explain", "base"]);
-    assert!(String::from_utf8_lossy(&base.stdout).contains("模块 试.标准"));
+    assert!(String::from_utf8_lossy(&base.stdout).contains("module 试.标准"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::report::Report;
 use super::types::Typer;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{TypedExpr, domain, show_word};
+use crate::typed::{TypedExpr, domain, show_word, show_word_en};
 use guiju_runtime::value::Type;
 
 /// `value` as it is kept in a place of type `ty`; a finding if it cannot be.
@@ -60,17 +60,17 @@ fn within(found: (i64, i64), ty: &Type, span: Span, declared_at: Option<Span>, r
         return true;
     }
     let wide = (declared.0.min(found.0), declared.1.max(found.1));
-    let shown = |(low, high)| format!("{}..{}", show_word(ty, low), show_word(ty, high));
-    let (found, declared, wide) = (shown(found), shown(declared), shown(wide));
+    let zh = |(low, high)| format!("{}..{}", show_word(ty, low), show_word(ty, high));
+    let en = |(low, high)| format!("{}..{}", show_word_en(ty, low), show_word_en(ty, high));
     let mut finding = Diagnostic::new(
         Code::RangeExceeded,
         span,
-        format!("值可达 {found}，超出声明的 {declared}"),
-        format!("the value may reach {found}, beyond the declared {declared}"),
+        format!("值可达 {}，超出声明的 {}", zh(found), zh(declared)),
+        format!("the value may reach {}, beyond the declared {}", en(found), en(declared)),
     )
     .help(
-        format!("把范围放宽为 {wide}，或用 `如果` 限制该值"),
-        format!("widen the range to {wide}, or bound the value with `if`"),
+        format!("把范围放宽为 {}，或用 `如果` 限制该值", zh(wide)),
+        format!("widen the range to {}, or bound the value with `if`", en(wide)),
     );
     if let Some(at) = declared_at {
         finding = finding.label(at, "声明的范围", "the declared range");

@@ -8,7 +8,7 @@ use super::types::{Typer, make};
 use crate::ast::{self, name_and_version};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Constant, Mapping, Node, TypedExpr, show_type};
+use crate::typed::{Constant, Mapping, Node, TypedExpr, show_type, show_type_en};
 use guiju_runtime::value::{EnumType, Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -154,12 +154,11 @@ impl Typer<'_> {
         let target = list(to, self.values.scope, self.report)?;
         let typed = self.present(x, None)?;
         let Type::Enum(from) = &typed.ty else {
-            let found = show_type(&typed.ty);
             return self.fail(Diagnostic::new(
                 Code::NoMapping,
                 typed.span,
-                format!("`{found}` 不是代码表，不能换作别的代码"),
-                format!("`{found}` is no code list: it cannot become another code"),
+                format!("`{}` 不是代码表，不能换作别的代码", show_type(&typed.ty)),
+                format!("`{}` is no code list: it cannot become another code", show_type_en(&typed.ty)),
             ));
         };
         let from = from.clone();

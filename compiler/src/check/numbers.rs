@@ -13,7 +13,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::summary::expression::text;
 use crate::typed::{
-    Arithmetic, Constant, MONEY_UNIT, Node, Quotient, TypedExpr, domain, scale_of, show_type, show_word,
+    Arithmetic, Constant, MONEY_UNIT, Node, Quotient, TypedExpr, domain, scale_of, show_type, show_type_en, show_word,
 };
 use guiju_runtime::number::{self, MONEY_SCALE, Rounding, SCALE_MAX};
 use guiju_runtime::value::Type;
@@ -170,7 +170,7 @@ impl Typer<'_> {
             Code::TypeMismatch,
             typed.span,
             format!("`{}` 不能作加减乘除", show_type(&typed.ty)),
-            format!("`{}` cannot be added, subtracted, multiplied or divided", show_type(&typed.ty)),
+            format!("`{}` cannot be added, subtracted, multiplied or divided", show_type_en(&typed.ty)),
         );
         self.fail(finding.help(
             "日期用 `+ 3 年` 移动，用 `日差(早, 晚)` 求差",
@@ -249,7 +249,7 @@ impl Typer<'_> {
                         Code::UnitMismatch,
                         span,
                         format!("`{}` 与 `{}` 不能直接相加减或比较", show_type(&a.ty), show_type(&b.ty)),
-                        format!("`{}` and `{}` cannot be joined as they are", show_type(&a.ty), show_type(&b.ty)),
+                        format!("`{}` and `{}` cannot be joined as they are", show_type_en(&a.ty), show_type_en(&b.ty)),
                     )
                     .help(
                         format!("把整数写成小数：`{text} * {one}`"),
@@ -269,7 +269,7 @@ impl Typer<'_> {
             Code::UnitMismatch,
             if bare.constant().is_some() { bare.span } else { span },
             format!("金额与 `{}` 单位不同", show_type(&bare.ty)),
-            format!("money and `{}` have different units", show_type(&bare.ty)),
+            format!("money and `{}` have different units", show_type_en(&bare.ty)),
         );
         match bare.word() {
             Some(word) => {
@@ -473,7 +473,7 @@ impl Typer<'_> {
                     Code::UnitMismatch,
                     span,
                     format!("此处应为 `{}`，却是 `{}`", show_type(ty), show_type(&value.ty)),
-                    format!("`{}` is wanted here, not `{}`", show_type(ty), show_type(&value.ty)),
+                    format!("`{}` is wanted here, not `{}`", show_type_en(ty), show_type_en(&value.ty)),
                 )
                 .help(
                     format!("把整数写成小数：`{text} * {one}`"),

@@ -7,7 +7,7 @@ use super::types::{Typer, make};
 use crate::ast::{self, Compare, ExprKind, Function, PeriodUnit, Quantifier};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Node, Quantified, Start, TypedExpr, domain, scale_of, show_type};
+use crate::typed::{Node, Quantified, Start, TypedExpr, domain, scale_of, show_type, show_type_en};
 use guiju_runtime::value::Type;
 
 /// From 0001-01 to 9999-12, and from 0001-01-01 to 9999-12-31.
@@ -39,7 +39,7 @@ impl Typer<'_> {
                     Code::TypeMismatch,
                     span,
                     format!("`{}` 没有大小，只能比较是否相等", show_type(&joined)),
-                    format!("`{}` has no order: only equality is defined", show_type(&joined)),
+                    format!("`{}` has no order: only equality is defined", show_type_en(&joined)),
                 )
                 .help("用 `=` 或 `≠`", "use `=` or `!=`"),
             );
@@ -212,7 +212,7 @@ impl Typer<'_> {
                 Code::TypeMismatch,
                 a.span,
                 format!("`{}` 不能加减这样的期间", show_type(&a.ty)),
-                format!("such a period cannot be added to `{}`", show_type(&a.ty)),
+                format!("such a period cannot be added to `{}`", show_type_en(&a.ty)),
             ));
         }
         // Longer than the calendar, a period would move every date to its end, and months past it.
@@ -388,7 +388,7 @@ impl Typer<'_> {
             Code::TypeMismatch,
             span,
             format!("不能对 `{}` 作此计算", show_type(ty)),
-            format!("this cannot be computed over `{}`", show_type(ty)),
+            format!("this cannot be computed over `{}`", show_type_en(ty)),
         ))
     }
 }

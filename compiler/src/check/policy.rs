@@ -11,7 +11,7 @@ use super::types::{DefinitionHead, Typer, Values, evidence_type};
 use super::{exceptions, outcomes, tables, writes};
 use crate::ast::{self, Clause};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::typed::{self, Body, Definition, Evidence, Input, Key, Policy, Release, TypedExpr, show_type};
+use crate::typed::{self, Body, Definition, Evidence, Input, Key, Policy, Release, TypedExpr, show_type, show_type_en};
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -243,7 +243,7 @@ fn fits_key(typed: &TypedExpr, wanted: &Type, report: &mut Report) -> bool {
             Code::BadKey,
             typed.span,
             format!("归档字段是 `{}`，查找值却是 `{}`", show_type(wanted), show_type(&typed.ty)),
-            format!("the filed field is `{}` but the key is `{}`", show_type(wanted), show_type(&typed.ty)),
+            format!("the filed field is `{}` but the key is `{}`", show_type_en(wanted), show_type_en(&typed.ty)),
         ));
     }
     fits

@@ -16,7 +16,7 @@ use super::types::{Typer, Values, make};
 use crate::ast::{self, CellTest, Compare, HitWord};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Body, Constant, Definition, Node, TableRow, TypedExpr, domain, show_type};
+use crate::typed::{Body, Constant, Definition, Node, TableRow, TypedExpr, domain, show_type, show_type_en};
 use guiju_runtime::value::Type;
 use space::ROWS_MAX;
 
@@ -132,7 +132,7 @@ fn column(path: &ast::Path, values: &Values<'_>, report: &mut Report) -> Option<
             Code::BadColumn,
             path.span,
             format!("`{}` 不能作列", show_type(&typed.ty)),
-            format!("`{}` cannot be a column", show_type(&typed.ty)),
+            format!("`{}` cannot be a column", show_type_en(&typed.ty)),
         ));
         return None;
     }
@@ -221,7 +221,7 @@ fn test_words(
                 Code::TypeMismatch,
                 expr.span,
                 format!("`{}` 没有大小", show_type(&column.ty)),
-                format!("`{}` has no order", show_type(&column.ty)),
+                format!("`{}` has no order", show_type_en(&column.ty)),
             ));
         }
         Some(word)

@@ -8,7 +8,7 @@ use super::scope::{Declared, Scope, is_scalar};
 use crate::ast::{self, ClassWord, ExprKind, LiteralKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Access, Constant, Evidence, Input, Node, Start, TypedExpr, show_type};
+use crate::typed::{Access, Constant, Evidence, Input, Node, Start, TypedExpr, show_type, show_type_en};
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::identifier;
 use guiju_runtime::value::{Class, EnumType, Type};
@@ -121,12 +121,11 @@ impl<'a> Typer<'a> {
 
     /// "another type is wanted".
     pub(crate) fn mismatch<T>(&mut self, span: Span, wanted: &Type, found: &Type) -> Option<T> {
-        let (w, f) = (show_type(wanted), show_type(found));
         self.fail(Diagnostic::new(
             Code::TypeMismatch,
             span,
-            format!("此处应为 `{w}`，却是 `{f}`"),
-            format!("`{w}` is wanted here, not `{f}`"),
+            format!("此处应为 `{}`，却是 `{}`", show_type(wanted), show_type(found)),
+            format!("`{}` is wanted here, not `{}`", show_type_en(wanted), show_type_en(found)),
         ))
     }
 
@@ -262,7 +261,7 @@ impl<'a> Typer<'a> {
                     Code::TypeMismatch,
                     path.span,
                     format!("`{text}` 是 `{}`，此处应为单个值", show_type(&place.ty)),
-                    format!("`{text}` is `{}`, a single value is wanted here", show_type(&place.ty)),
+                    format!("`{text}` is `{}`, a single value is wanted here", show_type_en(&place.ty)),
                 )
                 .help(
                     "取其字段，或用 `存在`、`计数` 等遍历列表",
@@ -383,7 +382,7 @@ impl<'a> Typer<'a> {
                     Code::TypeMismatch,
                     part.span,
                     format!("`{text}` 是 `{}`，没有字段", show_type(&ty)),
-                    format!("`{text}` is `{}` and has no fields", show_type(&ty)),
+                    format!("`{text}` is `{}` and has no fields", show_type_en(&ty)),
                 ));
             };
             let Some(index) = group.fields.iter().position(|f| f.name == part.text) else {

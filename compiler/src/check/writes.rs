@@ -9,7 +9,7 @@ use super::types::{Typer, Values};
 use crate::ast::{self, Clause, PolicyKind, WriteValue};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::typed::{Outcome, Write, Written, show_type};
+use crate::typed::{Outcome, Write, Written, show_type, show_type_en};
 use guiju_runtime::value::{GroupType, Type};
 
 /// Checks all writes of a policy.
@@ -191,7 +191,7 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool)
             Code::BadWrite,
             e.span,
             format!("`{}` 须逐项写出", show_type(ty)),
-            format!("`{}` is written out item by item", show_type(ty)),
+            format!("`{}` is written out item by item", show_type_en(ty)),
         )),
         (WriteValue::Expr(e), _) => {
             let typed = typer.infer(e, Some(ty))?;
@@ -230,7 +230,7 @@ fn written(typer: &mut Typer<'_>, value: &WriteValue, ty: &Type, optional: bool)
             Code::TypeMismatch,
             *span,
             format!("此处应为 `{}`", show_type(ty)),
-            format!("`{}` is wanted here", show_type(ty)),
+            format!("`{}` is wanted here", show_type_en(ty)),
         )),
     }
 }

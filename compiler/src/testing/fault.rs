@@ -5,6 +5,7 @@ use crate::ast::Language;
 use crate::check::report::nearest;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
+use crate::typed::{show_type, show_type_en};
 use crate::witness::{neutral, value_text};
 use guiju_runtime::value::Type;
 
@@ -91,8 +92,8 @@ pub(super) fn required(span: Span) -> Diagnostic {
 
 /// A value of another type.
 pub(super) fn wanted(span: Span, ty: &Type) -> Diagnostic {
-    let want = crate::typed::show_type(ty);
-    let fault = bad(span, format!("此处应为 `{want}` 的值"), format!("a value of `{want}` is wanted here"));
+    let (zh, en) = (show_type(ty), show_type_en(ty));
+    let fault = bad(span, format!("此处应为 `{zh}` 的值"), format!("a value of `{en}` is wanted here"));
     match ty {
         Type::Enum(of) => {
             let more = if of.variants.len() > LISTED_MAX { ", …" } else { "" };

@@ -3,9 +3,10 @@
 //! Must not know: expressions' shape.
 
 use super::TypedExpr;
+use crate::ast::Language;
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::number;
-use guiju_runtime::value::Type;
+use guiju_runtime::value::{IdentifierKind, Type};
 
 /// The unit of money, as decimals and whole numbers name it.
 pub const MONEY_UNIT: &str = "元";
@@ -26,6 +27,16 @@ pub fn show_word(ty: &Type, word: i64) -> String {
             .and_then(|i| e.variants.get(i))
             .map_or_else(|| word.to_string(), |(name, _)| name.clone()),
         _ => word.to_string(),
+    }
+}
+
+/// A word of a type, in source syntax with English keywords.
+pub fn show_word_en(ty: &Type, word: i64) -> String {
+    match ty {
+        Type::Boolean => (word != 0).to_string(),
+        Type::Money { .. } => english_units(&show_word(ty, word)),
+        Type::Decimal { unit, .. } if unit.as_deref() == Some(MONEY_UNIT) => english_units(&show_word(ty, word)),
+        _ => show_word(ty, word),
     }
 }
 
@@ -101,34 +112,57 @@ pub fn domain(ty: &Type) -> (i64, i64) {
     }
 }
 
-/// A type as written in Chinese.
+/// A type as written in Chinese, which is also its canonical text.
 pub fn show_type(ty: &Type) -> String {
+    type_text(ty, Language::Zh)
+}
+
+/// A type as written in English.
+pub fn show_type_en(ty: &Type) -> String {
+    type_text(ty, Language::En)
+}
+
+fn type_text(ty: &Type, language: Language) -> String {
+    let zh = language == Language::Zh;
+    let in_unit = |unit: &Option<String>| unit.as_ref().map_or(String::new(), |u| format!(" [{u}]"));
     match ty {
-        Type::Boolean => "是否".into(),
-        Type::Integer { low, high, unit } => match unit {
-            Some(u) => format!("整数 {low}..{high} [{u}]"),
-            None => format!("整数 {low}..{high}"),
-        },
-        Type::Decimal { low, high, scale, unit } => {
-            let unit = unit.as_ref().map_or(String::new(), |u| format!(" [{u}]"));
-            format!("小数 {}..{}{unit}", number::show(*low, *scale), number::show(*high, *scale))
+        Type::Boolean => if zh { "是否" } else { "boolean" }.into(),
+        Type::Integer { low, high, unit } => {
+            format!("{} {low}..{high}{}", if zh { "整数" } else { "integer" }, in_unit(unit))
         }
-        Type::Money { low, high } => format!("金额 {}..{}", show_money(*low), show_money(*high)),
-        Type::Date => "日期".into(),
-        Type::Month => "年月".into(),
-        Type::Text { max } => format!("文本 最长 {max}"),
+        Type::Decimal { low, high, scale, unit } => {
+            let (low, high) = (number::show(*low, *scale), number::show(*high, *scale));
+            format!("{} {low}..{high}{}", if zh { "小数" } else { "decimal" }, in_unit(unit))
+        }
+        Type::Money { low, high } if zh => format!("金额 {}..{}", show_money(*low), show_money(*high)),
+        Type::Money { low, high } => {
+            format!("money {}..{}", english_units(&show_money(*low)), english_units(&show_money(*high)))
+        }
+        Type::Date => if zh { "日期" } else { "date" }.into(),
+        Type::Month => if zh { "年月" } else { "month" }.into(),
+        Type::Text { max } => format!("{} {max}", if zh { "文本 最长" } else { "text max" }),
         Type::Identifier(kind) => {
-            use guiju_runtime::value::IdentifierKind as K;
-            match kind {
-                K::CitizenId => "公民身份号码",
-                K::CreditCode => "统一社会信用代码",
-                K::CertificateId => "证照标识",
-                K::UnitCode => "不动产单元代码",
-            }
-            .into()
+            let (chinese, english) = match kind {
+                IdentifierKind::CitizenId => ("公民身份号码", "citizen_id"),
+                IdentifierKind::CreditCode => ("统一社会信用代码", "credit_code"),
+                IdentifierKind::CertificateId => ("证照标识", "certificate_id"),
+                IdentifierKind::UnitCode => ("不动产单元代码", "unit_code"),
+            };
+            if zh { chinese } else { english }.into()
         }
         Type::Enum(e) => e.name.clone(),
         Type::Group(g) => g.name.clone(),
-        Type::List { element, max } => format!("列表 {} 至多 {max}", show_type(element)),
+        Type::List { element, max } => {
+            let element = type_text(element, language);
+            if zh { format!("列表 {element} 至多 {max}") } else { format!("list {element} max {max}") }
+        }
     }
+}
+
+/// An amount or number with its unit of money named in English.
+fn english_units(text: &str) -> String {
+    // Longest first: the unit alone ends all three.
+    [("亿元", "yi_yuan"), ("万元", "wan_yuan"), ("元", "yuan")]
+        .iter()
+        .fold(text.to_owned(), |t, (zh, en)| t.replace(zh, en))
 }

@@ -4,9 +4,8 @@
 use super::draft::word_of;
 use super::synthetic::neutral;
 use crate::ast::Language;
-use crate::check::numbers::is_money;
 use crate::package::Policy;
-use crate::typed::show_word;
+use crate::typed::{show_word, show_word_en};
 use guiju_runtime::value::{Fact, Type, Value};
 use std::fmt::Write as _;
 
@@ -74,20 +73,9 @@ pub(super) fn is_text(ty: &Type) -> bool {
 pub(crate) fn value_text(ty: &Type, value: &Value, language: Language) -> String {
     match value {
         Value::Text(t) => quoted(t),
-        Value::Boolean(b) => match (language, b) {
-            (Language::Zh, true) => "是".into(),
-            (Language::Zh, false) => "否".into(),
-            (Language::En, b) => b.to_string(),
-        },
         other => {
-            let text = show_word(ty, word_of(other).unwrap_or(0));
-            if language == Language::Zh || !is_money(ty) {
-                return text;
-            }
-            // Longest first: the unit alone ends all three.
-            [("亿元", "yi_yuan"), ("万元", "wan_yuan"), ("元", "yuan")]
-                .iter()
-                .fold(text, |t, (zh, en)| t.replace(zh, en))
+            let word = word_of(other).unwrap_or(0);
+            if language == Language::Zh { show_word(ty, word) } else { show_word_en(ty, word) }
         }
     }
 }
