@@ -9,7 +9,7 @@ mod possible;
 mod reasons;
 mod text;
 
-pub use near::Condition;
+pub use near::{Condition, Stop};
 pub use reasons::{OutcomeReason, Passed, Reasons, RuleReason, reasons};
 
 pub use missing::{LEAST_VISITS, MINIMAL_VISITS, Missing, Size};

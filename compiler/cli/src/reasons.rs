@@ -2,10 +2,11 @@
 //!
 //! `reasons` of an outcome: `{ missing_size, passed: [PASSED], because: [RULE] }`
 //! - `missing_size`: `"least"` (no smaller set settles it), `"minimal"` (none of it can be left out), `"enough"`
-//! - PASSED, an arm, exception or row that did not fire: `{ label, reason, citation, state: "no" | "unknown", only_for: CONDITION | null }`
-//! - CONDITION, the one that stopped it: `{ number, of, text: string | null, about: [string] }`; `text` is null where the
+//! - PASSED, an arm, exception or row that did not fire: `{ label, reason, citation, state: "no" | "unknown", only_for: CONDITION | null,
+//!   hangs_on: [CONDITION] }`; `only_for`: the one that is false while all others hold; `hangs_on`: those not known while none is false
+//! - CONDITION: `{ number, of, text: string | null, about: [string] }`; `text` is null where the
 //!   source's words would tell a value
-//! - RULE: `{ rule, state: "yes" | "no" | "unknown" | null, decided_by, only_for, citation, passed, because, above }`; `state` is null
+//! - RULE: `{ rule, state: "yes" | "no" | "unknown" | null, decided_by, only_for, hangs_on, citation, passed, because, above }`; `state` is null
 //!   for what is no truth or may not be told; `above`: told in full earlier in the tree
 //! - `decided_by`: `"base"`, `{ exception }`, `{ row }`, `{ rows, not_known }`, or null if nothing decided
 //! - citations: `{ source, article, note: string | null }` or null
@@ -41,7 +42,8 @@ fn passed_json(passed: &Passed) -> Json {
         "reason": passed.reason,
         "citation": passed.citation.as_ref().map(citation_json),
         "state": if passed.not_known { "unknown" } else { "no" },
-        "only_for": passed.only_for.as_ref().map(condition_json),
+        "only_for": passed.stop.only_for.as_ref().map(condition_json),
+        "hangs_on": passed.stop.hangs_on.iter().map(condition_json).collect::<Vec<_>>(),
     })
 }
 
@@ -66,7 +68,8 @@ fn rule_json(rule: &RuleReason) -> Json {
         "rule": rule.rule,
         "state": state,
         "decided_by": decided,
-        "only_for": rule.only_for.as_ref().map(condition_json),
+        "only_for": rule.stop.only_for.as_ref().map(condition_json),
+        "hangs_on": rule.stop.hangs_on.iter().map(condition_json).collect::<Vec<_>>(),
         "citation": rule.citation.as_ref().map(citation_json),
         "passed": rule.passed.iter().map(passed_json).collect::<Vec<_>>(),
         "because": rule.because.iter().map(rule_json).collect::<Vec<_>>(),

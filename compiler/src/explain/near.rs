@@ -1,5 +1,5 @@
-//! Near misses: the one condition of a guard that was false while all others held. Owns how a guard is taken apart and what
-//! may be said of a condition. Invariant: see `explain/reasons.rs`; the parts are run by the interpreter over the same frame,
+//! Near misses: the one condition of a guard that was false while all others held; and what a guard hangs on: its conditions
+//! that are not known, while none is false. Owns how a guard is taken apart and what may be said of a condition. Invariant: see `explain/reasons.rs`; the parts are run by the interpreter over the same frame,
 //! so nothing is traced for them and native code stays as it is. Must not know: where the guard stands.
 
 use super::reasons::mentioned;
@@ -25,6 +25,15 @@ pub struct Condition {
     pub about: Vec<String>,
 }
 
+/// What kept a guard from holding, where one thing can be named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stop {
+    /// The one condition that is false while all others hold.
+    pub only_for: Option<Condition>,
+    /// The conditions that are not known while none is false; in order.
+    pub hangs_on: Vec<Condition>,
+}
+
 /// The guards of a policy, with the result of every step over one frame.
 pub(super) struct Guards<'a> {
     program: &'a Program,
@@ -40,26 +49,27 @@ impl<'a> Guards<'a> {
         Self { program, frame, prior }
     }
 
-    /// The one condition that is false while all others hold, of the guard traced here.
-    pub(super) fn only_for(
-        &self,
-        trace: TraceId,
-        conditions: &[&TypedExpr],
-        flow: &Flow,
-        policy: &typed::Policy,
-    ) -> Option<Condition> {
-        let step = self.program.steps.iter().find(|s| s.trace == Some(trace))?;
+    /// What kept the guard traced here from holding.
+    pub(super) fn stop(&self, trace: TraceId, conditions: &[&TypedExpr], flow: &Flow, policy: &typed::Policy) -> Stop {
+        let Some(step) = self.program.steps.iter().find(|s| s.trace == Some(trace)) else { return Stop::default() };
         let parts = split(&step.expr, conditions.len());
-        let mut stopped = None;
+        if parts.len() != conditions.len() {
+            return Stop::default();
+        }
+        let (mut no, mut not_known) = (Vec::new(), Vec::new());
         for (i, part) in parts.iter().enumerate() {
             match interpret::run_expr(self.program, part, self.frame, &self.prior).get() {
-                Some(0) if stopped.is_none() => stopped = Some(i),
-                Some(0) | None => return None,
+                Some(0) => no.push(i),
+                None => not_known.push(i),
                 Some(_) => {}
             }
         }
-        let at = stopped.filter(|_| parts.len() == conditions.len())?;
-        Some(told(conditions[at], at + 1, conditions.len(), flow, policy))
+        let told = |at: usize| told(conditions[at], at + 1, conditions.len(), flow, policy);
+        match no[..] {
+            [at] if not_known.is_empty() => Stop { only_for: Some(told(at)), hangs_on: Vec::new() },
+            [] => Stop { only_for: None, hangs_on: not_known.into_iter().map(told).collect() },
+            _ => Stop::default(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! neither constant nor operator. Whether a rule holds is told, as the reason that it is, unless the rule only repeats a
 //! field: its truth would be the field's value. Must not know: languages of the reader, JSON.
 
-use super::near::{self, Condition, Guards};
+use super::near::{self, Guards, Stop};
 use super::{Deciding, Size, exception, explain, row, rows, truth};
 use crate::check::flow::Flow;
 use crate::package::{CitationText, Policy, RuleInfo};
@@ -59,8 +59,8 @@ pub struct Passed {
     pub citation: Option<CitationText>,
     /// Whether it is not known to hold; else it does not.
     pub not_known: bool,
-    /// The one condition that stopped it, all others being met.
-    pub only_for: Option<Condition>,
+    /// What stopped it.
+    pub stop: Stop,
 }
 
 /// How one rule, definition or table came to its value.
@@ -72,8 +72,8 @@ pub struct RuleReason {
     pub holds: Option<Truth>,
     /// What decided it.
     pub deciding: Deciding,
-    /// The one condition of its base value that stopped it, all others being met.
-    pub only_for: Option<Condition>,
+    /// What stopped its base value.
+    pub stop: Stop,
     /// Citation of what decided it.
     pub citation: Option<CitationText>,
     /// Exceptions that did not apply, and rows that only one column stopped.
@@ -138,7 +138,7 @@ impl Tree<'_> {
                 reason: arm.reason.clone(),
                 citation: arm.citation.clone(),
                 not_known: state == Truth::NotKnown,
-                only_for: self.guards.only_for(trace, &near::conjuncts(guard), self.flow, &self.policy.checked),
+                stop: self.guards.stop(trace, &near::conjuncts(guard), self.flow, &self.policy.checked),
             });
         }
         passed
@@ -159,11 +159,12 @@ impl Tree<'_> {
         let told = rule.value.filter(|_| !repeats);
         let holds = told.map(|t| truth(self.evaluation, t));
         let above = !self.told.insert(index);
-        let only_for = match (&definition.body, &deciding, rule.value) {
-            (Body::Value { base, .. }, Deciding::Base, Some(trace)) if !above && holds == Some(Truth::False) => {
-                self.guards.only_for(trace, &near::conjuncts(base), self.flow, &policy.checked)
+        let open = matches!(holds, Some(Truth::False | Truth::NotKnown));
+        let stop = match (&definition.body, &deciding, rule.value) {
+            (Body::Value { base, .. }, Deciding::Base, Some(trace)) if !above && open => {
+                self.guards.stop(trace, &near::conjuncts(base), self.flow, &policy.checked)
             }
-            _ => None,
+            _ => Stop::default(),
         };
         let (mut passed, mut because) = (Vec::new(), Vec::new());
         if !above {
@@ -172,7 +173,7 @@ impl Tree<'_> {
             expressions(&definition.body).into_iter().for_each(|e| mentioned(e, &mut rests));
             because = rests.into_iter().filter_map(|i| self.rule(i)).collect();
         }
-        Some(RuleReason { rule: rule.name.clone(), holds, deciding, only_for, citation, passed, because, above })
+        Some(RuleReason { rule: rule.name.clone(), holds, deciding, stop, citation, passed, because, above })
     }
 
     fn passed(&self, rule: &RuleInfo, body: &Body) -> Vec<Passed> {
@@ -194,10 +195,10 @@ impl Tree<'_> {
                     near::cells(columns, row)
                 }
             };
-            let only_for = self.guards.only_for(guard.trace, &conjuncts, self.flow, &self.policy.checked);
+            let stop = self.guards.stop(guard.trace, &conjuncts, self.flow, &self.policy.checked);
             // A table has many rows that are out of the question. One that a single column stopped tells something, unless
             // that is all it tests.
-            if matches!(body, Body::Table { .. }) && (only_for.is_none() || conjuncts.len() == 1) {
+            if matches!(body, Body::Table { .. }) && (stop == Stop::default() || conjuncts.len() == 1) {
                 continue;
             }
             passed.push(Passed {
@@ -205,7 +206,7 @@ impl Tree<'_> {
                 reason: None,
                 citation: point.citation.clone(),
                 not_known: state == Truth::NotKnown,
-                only_for,
+                stop,
             });
         }
         passed

@@ -1,7 +1,7 @@
 //! Reason trees as text for people, in Chinese and English: indented, a line a node. Owns the words.
 //! Invariant: says what the tree says and nothing else. Must not know: how reasons are found.
 
-use super::near::Condition;
+use super::near::{Condition, Stop};
 use super::reasons::{OutcomeReason, Passed, Reasons, RuleReason};
 use super::{Deciding, Size};
 use crate::ast::Language;
@@ -61,7 +61,7 @@ impl Page {
             Some(Truth::NotKnown) => self.pick(" 未知", " is not known"),
         };
         let decided = if r.above { self.pick("见上", "see above").to_owned() } else { self.deciding(&r.deciding) };
-        let only = r.only_for.as_ref().map_or(String::new(), |c| self.condition(c));
+        let only = self.stop(&r.stop);
         let indent = "  ".repeat(depth);
         let _ = writeln!(self.out, "{indent}- {}{state}: {decided}{only}{}", r.rule, cited(r.citation.as_ref()));
         for p in &r.passed {
@@ -78,23 +78,47 @@ impl Page {
         } else {
             self.pick("未成立", "did not hold")
         };
-        let only = p.only_for.as_ref().map_or(String::new(), |c| self.condition(c));
+        let only = self.stop(&p.stop);
         let indent = "  ".repeat(depth);
         let _ = writeln!(self.out, "{indent}× {lead} {}: {what}{only}{}", p.label, cited(p.citation.as_ref()));
     }
 
+    fn stop(&self, stop: &Stop) -> String {
+        if let Some(c) = &stop.only_for {
+            let which = match (c.of, self.zh) {
+                (1, true) => ", 因为这一条件不成立".to_owned(),
+                (1, false) => ", for want of its condition".to_owned(),
+                (_, true) => format!(", 只差 {} 个条件中的第 {} 个", c.of, c.number),
+                (_, false) => format!(", only for want of condition {} of {}", c.number, c.of),
+            };
+            return which + &self.condition(c);
+        }
+        // Conditions of which the same is told share their words.
+        let each =
+            stop.hangs_on.chunk_by(|a, b| a.text.is_none() && b.text.is_none() && a.about == b.about).map(|same| {
+                let numbers: Vec<String> = same.iter().map(|c| c.number.to_string()).collect();
+                let numbers = self.list(&numbers);
+                let which = match (same[0].of, self.zh) {
+                    (1, true) => "这一条件".to_owned(),
+                    (1, false) => "its condition".to_owned(),
+                    (_, true) => format!("第 {numbers} 个条件"),
+                    (_, false) => format!("condition {numbers}"),
+                };
+                which + &self.condition(&same[0])
+            });
+        let each: Vec<String> = each.collect();
+        if each.is_empty() {
+            return String::new();
+        }
+        format!("{}{}", self.pick(", 尚不知", ", hanging on "), each.join("; "))
+    }
+
     fn condition(&self, c: &Condition) -> String {
-        let which = match (c.of, self.zh) {
-            (1, true) => ", 因为这一条件不成立".to_owned(),
-            (1, false) => ", for want of its condition".to_owned(),
-            (_, true) => format!(", 只差 {} 个条件中的第 {} 个", c.of, c.number),
-            (_, false) => format!(", only for want of condition {} of {}", c.number, c.of),
-        };
         match &c.text {
-            Some(text) => format!("{which}: {text}"),
-            None if c.about.is_empty() => which,
-            None if self.zh => format!("{which} (关于 {})", self.list(&c.about)),
-            None => format!("{which} (about {})", self.list(&c.about)),
+            Some(text) => format!(": {text}"),
+            None if c.about.is_empty() => String::new(),
+            None if self.zh => format!(" (关于 {})", self.list(&c.about)),
+            None => format!(" (about {})", self.list(&c.about)),
         }
     }
 
