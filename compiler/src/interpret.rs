@@ -10,7 +10,32 @@ use guiju_runtime::trace::Truth;
 
 /// Runs `program` over `frame`. Words a frame lacks read as 0.
 pub fn run(program: &Program, frame: &[i64]) -> Evaluation {
-    let mut machine = Machine { frame, steps: Vec::with_capacity(program.steps.len()), elements: Vec::new() };
+    watched(program, frame).0
+}
+
+/// Runs `program` over `frame`, and tells the first operation that counted for the result and was not exact: a sum that
+/// wrapped, a division by zero, a word that a table of words lacks. The checker promises of every policy that there is none
+/// over facts that fit; tests hold it to that.
+pub fn run_exactly(program: &Program, frame: &[i64]) -> Result<Evaluation, Inexact> {
+    match watched(program, frame) {
+        (evaluation, None) => Ok(evaluation),
+        (_, Some(inexact)) => Err(inexact),
+    }
+}
+
+/// An operation that was not exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inexact {
+    /// A sum, difference, product or total left 64 bits.
+    Wrapped,
+    /// A division by zero, or one whose quotient leaves 64 bits.
+    Divided,
+    /// An index beyond the words that are looked up.
+    Outside,
+}
+
+fn watched(program: &Program, frame: &[i64]) -> (Evaluation, Option<Inexact>) {
+    let mut machine = Machine::new(frame, Vec::with_capacity(program.steps.len()));
     let mut trace = vec![Truth::NotKnown.byte(); program.trace_points as usize];
     for step in &program.steps {
         let result = machine.expr(&step.expr);
@@ -20,12 +45,12 @@ pub fn run(program: &Program, frame: &[i64]) -> Evaluation {
         machine.steps.push(result);
     }
     let output = |id: &crate::ir::StepId| machine.steps.get(id.0 as usize).copied().unwrap_or(Scalar::UNKNOWN);
-    Evaluation { outputs: program.outputs.iter().map(output).collect(), trace }
+    (Evaluation { outputs: program.outputs.iter().map(output).collect(), trace }, machine.inexact)
 }
 
 /// Evaluates one expression over `frame`, with `prior` as the results of the first steps.
 pub fn run_expr(_program: &Program, expr: &Expr, frame: &[i64], prior: &[Scalar]) -> Scalar {
-    Machine { frame, steps: prior.to_vec(), elements: Vec::new() }.expr(expr)
+    Machine::new(frame, prior.to_vec()).expr(expr)
 }
 
 /// Evaluates `value` for each element of `list` that passes `filter`, in order: the keys of records to look for. `None` if the
@@ -37,7 +62,7 @@ pub fn run_each(
     value: &Expr,
     frame: &[i64],
 ) -> Option<Vec<Scalar>> {
-    let mut machine = Machine { frame, steps: Vec::new(), elements: Vec::new() };
+    let mut machine = Machine::new(frame, Vec::new());
     let mut values = Vec::new();
     for element in machine.list(list)? {
         machine.bind(var, element);
@@ -93,9 +118,31 @@ struct Machine<'a> {
     steps: Vec<Scalar>,
     /// First word of the current element of each enclosing fold, outermost first.
     elements: Vec<usize>,
+    /// What was not exact so far, where it counts.
+    inexact: Option<Inexact>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(frame: &'a [i64], steps: Vec<Scalar>) -> Self {
+        Self { frame, steps, elements: Vec::new(), inexact: None }
+    }
+
+    /// Evaluates what counts only if `counts`: else its operations need not have been exact, as nothing comes of them.
+    fn aside<T>(&mut self, counts: bool, evaluate: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.inexact;
+        let result = evaluate(self);
+        if !counts {
+            self.inexact = before;
+        }
+        result
+    }
+
+    fn exact(&mut self, exact: bool, or_else: Inexact) {
+        if !exact && self.inexact.is_none() {
+            self.inexact = Some(or_else);
+        }
+    }
+
     fn expr(&mut self, expr: &Expr) -> Scalar {
         match expr {
             Expr::Const(_, word) => Scalar::known(*word),
@@ -106,18 +153,31 @@ impl Machine<'_> {
             },
             Expr::Step(_, id) => self.steps.get(id.0 as usize).copied().unwrap_or(Scalar::UNKNOWN),
             Expr::Not(a) => scalar(not(self.truth(a))),
-            Expr::And(a, b) => scalar(and(self.truth(a), self.truth(b))),
-            Expr::Or(a, b) => scalar(or(self.truth(a), self.truth(b))),
+            Expr::And(a, b) => {
+                let a = self.truth(a);
+                scalar(and(a, self.aside(a == Truth::True, |m| m.truth(b))))
+            }
+            Expr::Or(a, b) => {
+                let a = self.truth(a);
+                scalar(or(a, self.aside(a == Truth::False, |m| m.truth(b))))
+            }
             Expr::Binary(op, a, b) => match (self.expr(a).get(), self.expr(b).get()) {
-                (Some(a), Some(b)) => Scalar::known(binary(*op, a, b)),
+                (Some(a), Some(b)) => {
+                    let (exact, or_else) = exact(*op, a, b);
+                    self.exact(exact, or_else);
+                    Scalar::known(binary(*op, a, b))
+                }
                 _ => Scalar::UNKNOWN,
             },
-            Expr::Lookup(_, a, words) => {
-                self.expr(a).get().map_or(Scalar::UNKNOWN, |index| Scalar::known(lookup(words, index)))
-            }
+            Expr::Lookup(_, a, words) => self.expr(a).get().map_or(Scalar::UNKNOWN, |index| {
+                self.exact(usize::try_from(index).is_ok_and(|i| i < words.len()), Inexact::Outside);
+                Scalar::known(lookup(words, index))
+            }),
             Expr::MonthOf(a) => self.expr(a).get().map_or(Scalar::UNKNOWN, |date| Scalar::known(words::month_of(date))),
             Expr::Select(_, condition, a, b) => {
-                let (condition, a, b) = (self.truth(condition), self.expr(a), self.expr(b));
+                let condition = self.truth(condition);
+                let a = self.aside(condition == Truth::True, |m| m.expr(a));
+                let b = self.aside(condition == Truth::False, |m| m.expr(b));
                 match condition {
                     Truth::True => a,
                     Truth::False => b,
@@ -169,6 +229,10 @@ impl Machine<'_> {
         let Some(words) = values.into_iter().map(Scalar::get).collect::<Option<Vec<i64>>>() else {
             return Scalar::UNKNOWN;
         };
+        if fold == Fold::Sum {
+            let exact = words.iter().try_fold(0_i64, |sum, word| sum.checked_add(*word)).is_some();
+            self.exact(exact, Inexact::Wrapped);
+        }
         let best = total(fold, words);
         match (best, empty) {
             (Some(best), _) => Scalar::known(best),
@@ -248,6 +312,17 @@ pub(crate) fn total(fold: Fold, mut words: Vec<i64>) -> Option<i64> {
         Fold::Max => words.into_iter().max(),
         Fold::Min => words.into_iter().min(),
         Fold::Count | Fold::Exists | Fold::All => Some(words.len() as i64),
+    }
+}
+
+/// Whether an operator gives what arithmetic says, and what it is if not. Dates end where the calendar does.
+fn exact(op: Binary, a: i64, b: i64) -> (bool, Inexact) {
+    match op {
+        Binary::Add => (a.checked_add(b).is_some(), Inexact::Wrapped),
+        Binary::Subtract => (a.checked_sub(b).is_some(), Inexact::Wrapped),
+        Binary::Multiply => (a.checked_mul(b).is_some(), Inexact::Wrapped),
+        Binary::Divide(_) => (a.checked_div(b).is_some(), Inexact::Divided),
+        _ => (true, Inexact::Wrapped),
     }
 }
 

@@ -225,8 +225,8 @@ pub struct WriteClause {
     pub value: Name,
     /// Fields.
     pub fields: Vec<(Name, WriteValue)>,
-    /// `其余 照旧`
-    pub rest_kept: bool,
+    /// `其余 照旧`, and where.
+    pub rest_kept: Option<Span>,
     /// Where.
     pub span: Span,
 }

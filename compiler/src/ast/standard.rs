@@ -24,8 +24,8 @@ pub struct MappingItem {
     pub to: Name,
     /// What becomes what.
     pub pairs: Vec<(Vec<Name>, Name)>,
-    /// `其余 同名`: all others become what has their name.
-    pub rest_same: bool,
+    /// `其余 同名`, and where: all others become what has their name.
+    pub rest_same: Option<Span>,
     /// Where.
     pub span: Span,
 }

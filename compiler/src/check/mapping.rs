@@ -96,7 +96,7 @@ fn mapping(item: &ast::MappingItem, scope: &Scope, report: &mut Report) -> Optio
             targets[index] = Some((target.unwrap_or(0), source.span));
         }
     }
-    if item.rest_same {
+    if item.rest_same.is_some() {
         for (index, (name, _)) in
             from.variants.iter().enumerate().filter(|(i, _)| targets[*i].is_none()).collect::<Vec<_>>()
         {
@@ -126,7 +126,7 @@ fn twice(source: &ast::Name, first: Span) -> Diagnostic {
 fn left_out(item: &ast::MappingItem, left: &[&str], to: &EnumType) -> Diagnostic {
     let named = left[..left.len().min(NAMED_MAX)].join("、");
     let more = if left.len() > NAMED_MAX { (" 等", " and others") } else { ("", "") };
-    let (zh, en) = if item.rest_same {
+    let (zh, en) = if item.rest_same.is_some() {
         (
             format!("`{}` 中没有同名的代码，须写明换作什么", to.name),
             format!("`{}` has no code of that name: say what each becomes", to.name),

@@ -99,7 +99,7 @@ fn one(
             );
         }
     }
-    if clause.rest_kept && supersedes.is_none() {
+    if clause.rest_kept.is_some() && supersedes.is_none() {
         report.add(Diagnostic::new(
             Code::BadWrite,
             clause.span,
@@ -108,8 +108,8 @@ fn one(
         ));
     }
     let mut typer = Typer::new(values, report, known.clone());
-    let fields = group(&mut typer, &clause.fields, &schema.group, clause.rest_kept, clause.span)?;
-    Some(Write { schema, supersedes, outcome, value, fields, rest_kept: clause.rest_kept, span: clause.span })
+    let fields = group(&mut typer, &clause.fields, &schema.group, clause.rest_kept.is_some(), clause.span)?;
+    Some(Write { schema, supersedes, outcome, value, fields, rest_kept: clause.rest_kept.is_some(), span: clause.span })
 }
 
 fn superseded(name: &ast::Name, schema: &str, values: &Values<'_>, report: &mut Report) -> Option<usize> {

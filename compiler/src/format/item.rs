@@ -165,10 +165,10 @@ fn mapping(writer: &mut Writer, item: &MappingItem) {
         writer.before(start, target.span.end);
         writer.unit(&format!("{} => {}", texts(sources).join(", "), target.text), target.span.end);
     }
-    if item.rest_same {
-        writer.comments_before(item.span.end);
+    if let Some(rest) = item.rest_same {
+        writer.before(rest.start, rest.end);
         let line = writer.word(Rule::k_rest_same);
-        writer.unit(line, item.span.end.saturating_sub(1));
+        writer.unit(line, rest.end);
     }
     writer.close(item.span.end);
 }

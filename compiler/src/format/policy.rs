@@ -367,10 +367,10 @@ fn write(writer: &mut Writer, clause: &WriteClause) {
         let line = format!("{head}{}", write_value(writer, value, room(writer, &head)));
         writer.unit(&line, span.end);
     }
-    if clause.rest_kept {
-        writer.comments_before(clause.span.end);
+    if let Some(rest) = clause.rest_kept {
+        writer.before(rest.start, rest.end);
         let line = writer.word(Rule::k_rest_kept);
-        writer.unit(line, clause.span.end.saturating_sub(1));
+        writer.unit(line, rest.end);
     }
     writer.close(clause.span.end);
 }

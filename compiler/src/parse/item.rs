@@ -95,7 +95,8 @@ fn mapping(builder: &Builder, mut children: Children, span: Span) -> Built<Mappi
         pair.take(Rule::arrow)?;
         pairs.push((sources, builder.name(&pair.take(Rule::name)?)));
     }
-    Ok(MappingItem { from, to, pairs, rest_same: children.has(Rule::k_rest_same), span })
+    let rest_same = children.maybe(Rule::k_rest_same).map(|node| builder.span(&node));
+    Ok(MappingItem { from, to, pairs, rest_same, span })
 }
 
 fn variant(builder: &Builder, node: Node) -> Built<(Name, Option<String>)> {

@@ -401,10 +401,10 @@ fn write(builder: &Builder, mut children: Children, span: Span) -> Built<WriteCl
     let outcome = builder.name(&children.take(Rule::name)?);
     let value = builder.name(&children.take(Rule::name)?);
     let mut fields = Vec::new();
-    let mut rest_kept = false;
+    let mut rest_kept = None;
     while let Some(node) = children.next() {
         if node.as_rule() == Rule::k_rest_kept {
-            rest_kept = true;
+            rest_kept = Some(builder.span(&node));
         } else {
             fields.extend(builder.keep(&node.clone(), write_field(builder, node)));
         }
