@@ -275,6 +275,8 @@ pub struct RuleInfo {
     pub citation: Option<CitationText>,
     /// Highest class of data it depends on.
     pub class: ClassWord,
+    /// The step of the program that gives its value.
+    pub step: ir::StepId,
     /// Trace point of its own value, for booleans.
     pub value: Option<TraceId>,
     /// Guards in the order they are tried: exceptions (innermost after their parent) or rows.

@@ -8,6 +8,8 @@ mod facts;
 mod meaning;
 mod mutant;
 mod program;
+mod promises;
+mod slips;
 mod source;
 
 pub use mutant::{Found, Mutants, hunt};
@@ -65,6 +67,8 @@ pub struct Counts {
     pub refused: BTreeMap<String, u64>,
     /// Sources translated, reformatted and reordered without a change in meaning.
     pub restated: u64,
+    /// Sources with a slip of the author that the checker refused, and that it accepted.
+    pub slips: [u64; 2],
     /// Questions put to sharing policies.
     pub shared: u64,
 }
@@ -90,6 +94,9 @@ impl Counts {
             self.states[i] += other.states[i];
             self.truths[i] += other.truths[i];
         }
+        for i in 0..2 {
+            self.slips[i] += other.slips[i];
+        }
         self.restated += other.restated;
         self.shared += other.shared;
     }
@@ -110,6 +117,7 @@ impl fmt::Display for Counts {
         writeln!(f, "guards false {} true {} not known {}", self.truths[0], self.truths[1], self.truths[2])?;
         if self.restated + self.shared > 0 {
             writeln!(f, "{} restated with the same meaning, {} questions of sharing", self.restated, self.shared)?;
+            writeln!(f, "slips of an author: {} refused, {} accepted and harmless", self.slips[0], self.slips[1])?;
         }
         self.refused.iter().try_for_each(|(code, count)| writeln!(f, "{count:>8} refused with {code}"))?;
         self.covered.iter().try_for_each(|(name, count)| writeln!(f, "{count:>8} programs have {name}"))?;
@@ -175,17 +183,26 @@ fn one(level: Level, random: &mut Random, inputs: u64, counts: &mut Counts) -> R
         let program = &subject.program;
         return pairs(program, inputs, counts, || evidence::frame(random, &subject)).map(|_| ());
     }
-    let module = source::module(random);
-    let Some(package) = accepted(&module, counts)? else { return Ok(()) };
+    let mut module = source::module(random);
+    // One in three has a slip in it: the checker finds it, or it does no harm.
+    let slipped = if random.chance(33) { slips::slip(random, &module.text) } else { None };
+    let right = slipped.is_none();
+    module.text = slipped.unwrap_or(module.text);
+    let package = accepted(&module, counts)?;
+    if !right {
+        counts.slips[usize::from(package.is_some())] += 1;
+    }
+    let Some(package) = package else { return Ok(()) };
     for policy in &package.policies {
         let last = pairs(&policy.program, inputs, counts, || facts::frame(random, policy, &module.words))
             .map_err(|what| format!("{what}\n{}", module.text))?;
         if let Some((frame, evaluation)) = last {
             explained(policy, &frame, &evaluation)?;
         }
+        promises::keep(random, policy, &module.words, inputs).map_err(|what| format!("{what}\n{}", module.text))?;
     }
     shared(&package, counts)?;
-    if random.chance(10) {
+    if right && random.chance(10) {
         meaning::restate(random, &module, &package).map_err(|what| format!("{what}\n{}", module.text))?;
         counts.restated += 1;
     }

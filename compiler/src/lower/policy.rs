@@ -200,6 +200,7 @@ impl Lowering {
             ty: d.ty.clone(),
             citation: d.citation.clone(),
             class,
+            step: StepId(0),
             value: None,
             guards: Vec::new(),
             table: match &d.body {
@@ -207,7 +208,7 @@ impl Lowering {
                 Body::Value { .. } => None,
             },
         };
-        let last = match &d.body {
+        let mut last = match &d.body {
             Body::Value { base, exceptions } => {
                 let base_step = {
                     let expr = self.expr(base)?;
@@ -241,11 +242,10 @@ impl Lowering {
                 step.trace = Some(point);
             } else {
                 let copy = Expr::Step(Kind::Boolean, last);
-                let copied = self.step(d.name.clone(), Kind::Boolean, copy, Some(point));
-                self.definitions.push(copied);
-                return Ok(info);
+                last = self.step(d.name.clone(), Kind::Boolean, copy, Some(point));
             }
         }
+        info.step = last;
         self.definitions.push(last);
         Ok(info)
     }

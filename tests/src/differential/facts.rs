@@ -10,7 +10,7 @@ use guiju_runtime::value::{Fact, IdentifierKind, Type, Value};
 
 /// A fact for each root of the policy.
 pub(super) fn facts(random: &mut Random, policy: &Policy, words: &[i64]) -> Vec<Fact> {
-    let mut facts = Facts { random, words, texts: &policy.program.literals };
+    let mut facts = Facts { random, words, texts: &policy.program.literals, unknown: true };
     let fact = |(i, root): (usize, &Root)| {
         let required = i == 0 || policy.input_optional.get(i - 1).is_some_and(|optional| !optional);
         match facts.random.below(16) {
@@ -18,6 +18,18 @@ pub(super) fn facts(random: &mut Random, policy: &Policy, words: &[i64]) -> Vec<
             2 | 3 if !required => Fact::Unknown,
             _ => Fact::Known(facts.value(&root.ty)),
         }
+    };
+    policy.layout.roots.iter().enumerate().map(fact).collect()
+}
+
+/// A fact for each root of the policy, none of which is unknown; what may be absent sometimes is.
+pub(super) fn known(random: &mut Random, policy: &Policy, words: &[i64]) -> Vec<Fact> {
+    let mut facts = Facts { random, words, texts: &policy.program.literals, unknown: false };
+    let fact = |(i, root): (usize, &Root)| {
+        let input = i.checked_sub(1).and_then(|input| policy.input_optional.get(input)).copied();
+        let evidence = policy.evidence.iter().find(|e| e.root == i).map(|e| e.optional || e.all);
+        let absent = input.or(evidence).unwrap_or(false) && facts.random.chance(20);
+        if absent { Fact::Absent } else { Fact::Known(facts.value(&root.ty)) }
     };
     policy.layout.roots.iter().enumerate().map(fact).collect()
 }
@@ -43,6 +55,8 @@ struct Facts<'a> {
     random: &'a mut Random,
     words: &'a [i64],
     texts: &'a [String],
+    /// Whether optional fields may be unknown.
+    unknown: bool,
 }
 
 impl Facts<'_> {
@@ -92,7 +106,7 @@ impl Facts<'_> {
                 (group.fields.iter())
                     .map(|f| match self.random.below(10) {
                         0 | 1 if f.optional => Fact::Absent,
-                        2 if f.optional => Fact::Unknown,
+                        2 if f.optional && self.unknown => Fact::Unknown,
                         _ => Fact::Known(self.value(&f.ty)),
                     })
                     .collect(),
