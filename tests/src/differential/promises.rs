@@ -3,11 +3,14 @@
 //! Invariant: it looks at results only, so a fault of a proof shows however the proof was made. Must not know: proofs.
 
 use super::{Random, facts};
+use guiju_compiler::ast::HitWord;
 use guiju_compiler::explain::explain;
 use guiju_compiler::interpret;
 use guiju_compiler::ir::Program;
-use guiju_compiler::package::Policy;
-use guiju_compiler::typed::domain;
+use guiju_compiler::package::{GuardInfo, Policy, RuleInfo};
+use guiju_compiler::typed::{Body, Definition, domain};
+use guiju_runtime::evaluate::Evaluation;
+use guiju_runtime::trace::Truth;
 use guiju_runtime::value::Fact;
 use std::collections::BTreeSet;
 
@@ -39,6 +42,9 @@ pub(super) fn keep(random: &mut Random, policy: &Policy, words: &[i64], inputs: 
                 return Err(broken(policy, &facts, &format!("{} is undetermined", outcome.name)));
             }
         }
+        if known && let Some(name) = uncovered(policy, &evaluation) {
+            return Err(broken(policy, &facts, &format!("no row of {name} matches, or several")));
+        }
         // What it takes to explain is much, so one input in eight is answered as a node would.
         if i % 8 < 2 {
             let explanation = explain(policy, frame.words(), &evaluation);
@@ -58,6 +64,21 @@ pub(super) fn keep(random: &mut Random, policy: &Policy, words: &[i64], inputs: 
         }
     }
     Ok(())
+}
+
+/// A table of which no row matches though one should, or several though one at most may.
+fn uncovered<'a>(policy: &'a Policy, evaluation: &Evaluation) -> Option<&'a str> {
+    let matching = |rule: &RuleInfo| {
+        let holds = |guard: &&GuardInfo| evaluation.trace.get(guard.trace.0 as usize) == Some(&Truth::True.byte());
+        rule.guards.iter().filter(holds).count()
+    };
+    let fits = |(rule, definition): (&RuleInfo, &Definition)| match &definition.body {
+        Body::Table { hit: HitWord::Unique, .. } => matching(rule) == 1,
+        Body::Table { hit: HitWord::Count, .. } | Body::Table { empty: Some(_), .. } | Body::Value { .. } => true,
+        Body::Table { .. } => matching(rule) > 0,
+    };
+    let mut tables = policy.rules.iter().zip(&policy.checked.definitions);
+    tables.find(|pair| !fits(*pair)).map(|(rule, _)| rule.name.as_str())
 }
 
 fn broken(policy: &Policy, facts: &[Fact], what: &str) -> String {
