@@ -25,6 +25,7 @@ fn engines_agree_on_random_sources_and_facts() {
     let counts = run(Level::Source, plan).unwrap_or_else(|d| panic!("{d}"));
     assert!(counts.accepted() * 2 > counts.made, "the checker refused too many:\n{counts}");
     assert!(counts.restated > 0 && counts.shared > 0, "{counts}");
+    assert!(counts.slips.iter().all(|n| *n > 0), "{counts}");
     assert!(counts.truths.iter().all(|n| *n > 100), "{counts}");
 }
 

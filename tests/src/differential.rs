@@ -202,7 +202,7 @@ fn one(level: Level, random: &mut Random, inputs: u64, counts: &mut Counts) -> R
         promises::keep(random, policy, &module.words, inputs).map_err(|what| format!("{what}\n{}", module.text))?;
     }
     shared(&package, counts)?;
-    if right && random.chance(10) {
+    if right && random.chance(20) {
         meaning::restate(random, &module, &package).map_err(|what| format!("{what}\n{}", module.text))?;
         counts.restated += 1;
     }

@@ -57,13 +57,18 @@ pub(super) fn keep(random: &mut Random, policy: &Policy, words: &[i64], inputs: 
         }
     }
     for (release, answers) in policy.releases.iter().zip(&answers) {
-        // Thousandths of a bit are rounded up where they are counted.
-        let told = (answers.len().max(1) as f64).log2() * 1000.0;
-        if told > f64::from(release.computed_millibits) {
-            return Err(format!("{} bits/1000 are told as {}: {answers:?}", told, release.computed_millibits));
+        if millibits(answers.len()) > release.computed_millibits {
+            let told = release.computed_millibits;
+            return Err(format!("{}: {told} thousandths of a bit are too few for {answers:?}", policy.name));
         }
     }
     Ok(())
+}
+
+/// What one of so many answers tells, in thousandths of a bit, rounded down.
+#[expect(clippy::float_arithmetic, reason = "an estimate beside the compiler's whole numbers, made in another way")]
+fn millibits(answers: usize) -> u32 {
+    ((answers.max(1) as f64).log2() * 1000.0) as u32
 }
 
 /// A table of which no row matches though one should, or several though one at most may.
