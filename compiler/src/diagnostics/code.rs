@@ -69,6 +69,8 @@ codes! {
     FormatterFault = "E0117",
     /// More findings in one file than are listed.
     TooManyFaults = "E0118",
+    /// `之间`, which the law does not define.
+    Between = "E0119",
     /// A name or text that is not in Unicode normal form C.
     NotNormal = "E0201",
     /// A character that a name may not have.

@@ -4,8 +4,8 @@
 
 use super::layout::{Writer, quote};
 use crate::ast::{Compare, Expr, ExprKind, Function, LiteralKind, MoneyUnit, Path, PeriodUnit, Quantifier};
-use crate::ast::{Literal, Name, name_and_version};
-use crate::parse::{AS_OF_NAME, Rule};
+use crate::ast::{Language, Literal, Name, name_and_version};
+use crate::parse::{AS_OF_NAME, Rule, spelling};
 use guiju_runtime::number::{self, Rounding};
 
 // Binding strength, as in the parser.
@@ -115,7 +115,13 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         ExprKind::Not(operand) => format!("{} {}", writer.word(Rule::k_not), at(writer, operand, NOT, tail)),
         ExprKind::And(left, right) => infix(left, writer.word(Rule::k_and), right, AND),
         ExprKind::Or(left, right) => infix(left, writer.word(Rule::k_or), right, OR),
-        ExprKind::Compare(compare, left, right) => infix(left, comparison(writer, *compare, right), right, COMPARISON),
+        ExprKind::Compare(compare, left, right) => match bound(writer, *compare, right) {
+            Some(word) => {
+                let (left, at) = (at(writer, left, SUM, false), writer.word(Rule::k_at));
+                format!("{left} {at} {} {word}", limit(writer, right))
+            }
+            None => infix(left, comparison(writer, *compare, right), right, COMPARISON),
+        },
         ExprKind::In(operand, ..)
         | ExprKind::Present(operand)
         | ExprKind::Absent(operand)
@@ -132,16 +138,7 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
         ExprKind::Round(mode, value, digits) => {
             format!("{}({}, {digits})", writer.word(rounding(*mode)), self::expr(writer, value))
         }
-        ExprKind::Shift(date, count, unit) => {
-            let sign = if *count < 0 { '-' } else { '+' };
-            let unit = match unit {
-                PeriodUnit::Years => Rule::k_years,
-                PeriodUnit::Months => Rule::k_months,
-                PeriodUnit::Days => Rule::k_days,
-            };
-            let date = at(writer, date, SUM, false);
-            format!("{date} {sign} {} {}", count.unsigned_abs(), writer.word(unit))
-        }
+        ExprKind::Shift(date, count, unit) => shifted(writer, date, *count, *unit),
         ExprKind::If(condition, then, other) => format!(
             "{} {} {} {} {} {}",
             writer.word(Rule::k_if),
@@ -172,6 +169,18 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
             parts.text(writer, *quantifier)
         }
     }
+}
+
+/// `d + 3 年`
+fn shifted(writer: &Writer, date: &Expr, count: i32, unit: PeriodUnit) -> String {
+    let sign = if count < 0 { '-' } else { '+' };
+    let unit = match unit {
+        PeriodUnit::Years => Rule::k_years,
+        PeriodUnit::Months => Rule::k_months,
+        PeriodUnit::Days => Rule::k_days,
+    };
+    let date = at(writer, date, SUM, false);
+    format!("{date} {sign} {} {}", count.unsigned_abs(), writer.word(unit))
 }
 
 /// The parts of a quantifier.
@@ -243,6 +252,28 @@ pub(super) fn comparison<'a>(writer: &Writer<'a>, compare: Compare, right: &Expr
         (Compare::Greater, false) => writer.word(Rule::k_exceeds),
         (Compare::AtLeast, false) => writer.word(Rule::k_reaches),
     }
+}
+
+/// The word behind `right` that says how it bounds, if the author wrote one: `60 以上`.
+pub(super) fn bound(writer: &Writer, compare: Compare, right: &Expr) -> Option<&'static str> {
+    let behind = writer.source.get(right.span.end as usize..).unwrap_or("").trim_start();
+    let written =
+        |rule| [Language::Zh, Language::En].iter().any(|l| behind.starts_with(spelling(rule, *l).unwrap_or("?")));
+    let rules: &[Rule] = match compare {
+        Compare::AtLeast => &[Rule::k_or_more],
+        Compare::AtMost => &[Rule::k_or_less, Rule::k_or_within],
+        Compare::Greater => &[Rule::k_and_beyond],
+        Compare::Equal | Compare::NotEqual | Compare::Less => &[],
+    };
+    rules.iter().find(|rule| written(**rule)).map(|rule| writer.word(*rule))
+}
+
+/// What stands between `在` and such a word.
+fn limit(writer: &Writer, right: &Expr) -> String {
+    let shown = expr(writer, right);
+    let bare =
+        matches!(right.kind, ExprKind::Literal(_) | ExprKind::Path(_) | ExprKind::Call(..) | ExprKind::Round(..));
+    if bare { shown } else { format!("({shown})") }
 }
 
 fn converted(writer: &Writer, operand: &Expr, list: &Name) -> String {

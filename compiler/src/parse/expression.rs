@@ -36,6 +36,8 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
             | Op::postfix(Rule::k_absent)
             | Op::postfix(Rule::k_in_force)
             | Op::postfix(Rule::past)
+            | Op::postfix(Rule::bounded)
+            | Op::postfix(Rule::between)
             | Op::postfix(Rule::member))
         .op(infix(Rule::k_default))
         .op(infix(Rule::add) | infix(Rule::subtract))
@@ -154,6 +156,8 @@ fn postfix(builder: &Builder, operand: Term, operator: Node) -> Built<Term> {
         return grow(ExprKind::Convert(operand, list), span, depth, Strength::Primary);
     }
     let kind = match operator.as_rule() {
+        Rule::bounded => return bounded(builder, *operand, depth, operator),
+        Rule::between => return Err(between(builder.span(&operator))),
         Rule::k_present => ExprKind::Present(operand),
         Rule::k_absent => ExprKind::Absent(operand),
         Rule::k_in_force => ExprKind::InForce(operand),
@@ -170,6 +174,35 @@ fn postfix(builder: &Builder, operand: Term, operator: Node) -> Built<Term> {
         }
     };
     grow(kind, span, depth, Strength::Comparison)
+}
+
+/// `x 在 60 以上`: the comparison that the word stands for.
+fn bounded(builder: &Builder, operand: Expr, depth: usize, operator: Node) -> Built<Term> {
+    let span = operand.span.to(builder.span(&operator));
+    let mut children = Children::of(builder, operator);
+    children.take(Rule::k_at)?;
+    let limit = primary(builder, children.any()?)?;
+    let word = children.any()?;
+    let compare = compare(word.as_rule()).ok_or_else(|| builder.impossible(span))?;
+    let depth = depth.max(limit.depth);
+    let limit = Box::new(finish(limit)?);
+    grow(ExprKind::Compare(compare, Box::new(operand), limit), span, depth, Strength::Comparison)
+}
+
+/// 民法典 1259 says of 以上, 以下, 以内, 不满, 超过 and 以外 whether the number counts, and says nothing of 之间.
+pub(super) fn between(span: Span) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::Between,
+            span,
+            "`之间` 是否含两端, 法律没有规定",
+            "whether `between` includes its ends is left open by law",
+        )
+        .help(
+            "含两端写 `满 a 且 不超过 b`, 在表格里写 `a..b`; 不含的一端写 `超过 a` 或 `不满 b`",
+            "with both ends: `reaches a and … within b`, in a table `a..b`; an end left out: `exceeds a` or `below b`",
+        ),
+    )
 }
 
 fn infix(builder: &Builder, left: Term, operator: &Node, right: Term) -> Built<Term> {
@@ -213,9 +246,9 @@ pub(super) fn compare(rule: Rule) -> Option<Compare> {
         Rule::equal => Compare::Equal,
         Rule::not_equal => Compare::NotEqual,
         Rule::less | Rule::k_below => Compare::Less,
-        Rule::at_most | Rule::k_within => Compare::AtMost,
-        Rule::greater | Rule::k_exceeds => Compare::Greater,
-        Rule::at_least | Rule::k_reaches => Compare::AtLeast,
+        Rule::at_most | Rule::k_within | Rule::k_or_less | Rule::k_or_within => Compare::AtMost,
+        Rule::greater | Rule::k_exceeds | Rule::k_and_beyond => Compare::Greater,
+        Rule::at_least | Rule::k_reaches | Rule::k_or_more => Compare::AtLeast,
         _ => return None,
     })
 }

@@ -259,6 +259,8 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::cell
         | Rule::cell_test
         | Rule::cell_range
+        | Rule::cell_bound
+        | Rule::cell_between
         | Rule::cell_compare => both("表格的格", "a table cell"),
         Rule::sharing_clause => both("准予或禁止的条文", "a permit or forbid clause"),
         Rule::write_field => both("要写入的字段", "a field to write"),
@@ -333,6 +335,10 @@ fn is_operator(rule: Rule) -> bool {
             | Rule::k_within
             | Rule::k_present
             | Rule::member
+            | Rule::bounded
+            | Rule::between
+            | Rule::between_word
+            | Rule::k_at
             | Rule::convert
             | Rule::k_convert
             | Rule::k_member

@@ -289,6 +289,14 @@ fn cell_test(builder: &Builder, node: Node) -> Built<CellTest> {
     }
     let span = builder.span(&inner);
     let mut parts = Children::of(builder, inner);
+    if rule == Rule::cell_between {
+        return Err(expression::between(span));
+    }
+    if rule == Rule::cell_bound {
+        let limit = expression::operand(builder, parts.take(Rule::operand)?)?;
+        let compare = expression::compare(parts.any()?.as_rule()).ok_or_else(|| builder.impossible(span))?;
+        return Ok(CellTest::Compare(compare, limit));
+    }
     if rule == Rule::cell_range {
         let low = expression::operand(builder, parts.take(Rule::operand)?)?;
         let high = expression::operand(builder, parts.take(Rule::operand)?)?;

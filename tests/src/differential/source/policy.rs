@@ -133,7 +133,10 @@ impl Writer<'_> {
             self.scope.lists = vec![list];
             let (text, low, high) = self.counted(1).unwrap_or_else(|| ("0".into(), 0, 0));
             let bound = self.constant(low + 1, high);
-            return format!("{text} {} {bound}", ["满", "不满"][self.random.below(2)]);
+            return match self.random.below(4) {
+                0 => format!("{text} 在 {bound} 以上"),
+                n => format!("{text} {} {bound}", ["满", "不满"][n % 2]),
+            };
         }
         match self.random.below(3) {
             0 => self.narrowed_by(root).unwrap_or_else(|| self.against_constant()),
@@ -319,7 +322,8 @@ impl Writer<'_> {
             }
             Ty::Integer(low, high, _) => {
                 let at = self.constant(*low + 1, *high);
-                vec![format!("不满 {at}"), format!("满 {at}")]
+                let least = if self.random.chance(50) { format!("{at} 以上") } else { format!("满 {at}") };
+                vec![format!("不满 {at}"), least]
             }
             _ => {
                 let at = self.literal(ty);
