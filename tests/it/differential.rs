@@ -23,7 +23,8 @@ fn engines_agree_on_random_programs_and_frames() {
 fn engines_agree_on_random_sources_and_facts() {
     let plan = Plan { programs: 80, inputs: 20, seed: 20_170_316, threads: 2 };
     let counts = run(Level::Source, plan).unwrap_or_else(|d| panic!("{d}"));
-    assert!(counts.accepted() * 2 > counts.made, "the checker refused too many:\n{counts}");
+    // Half of what is right, and a third of what has a slip.
+    assert!(counts.accepted() * 5 > counts.made * 2, "the checker refused too many:\n{counts}");
     assert!(counts.restated > 0 && counts.shared > 0, "{counts}");
     assert!(counts.slips.iter().all(|n| *n > 0), "{counts}");
     assert!(counts.truths.iter().all(|n| *n > 100), "{counts}");

@@ -335,9 +335,13 @@ fn is_operator(rule: Rule) -> bool {
             | Rule::k_within
             | Rule::k_present
             | Rule::member
+            | Rule::k_in_force
+            | Rule::past
+            | Rule::k_in_past
             | Rule::bounded
             | Rule::between
             | Rule::between_word
+            | Rule::between_and
             | Rule::k_at
             | Rule::convert
             | Rule::k_convert
