@@ -133,6 +133,8 @@ pub struct Contract {
     pub new_build: bool,
     /// Cancelled.
     pub cancelled: bool,
+    /// Day of signing, which the trading system confirms.
+    pub signed: Date,
     /// Day of filing.
     pub filed: Date,
 }
@@ -184,13 +186,19 @@ struct Family {
     adult: bool,
 }
 
-/// Decides by the version in force on the day.
+/// First day of the notice of 2017-03-15; the supplement of 2017-05-03 leaves what was confirmed before to the old rules.
+const NEW_RULES: (i32, u8, u8) = (2017, 3, 16);
+
+/// Decides by the rules that apply to the contract on the day.
 pub fn decide(world: &World, question: &Question) -> Answer {
-    let version = version_on(question.day);
     let contract = world.contracts.iter().rev().find(|c| c.number == question.contract);
     if contract.is_some_and(|c| c.cancelled || !c.buyers.contains(&question.applicant)) {
         return Answer::Review;
     }
+    let version = match version_on(question.day) {
+        4..=6 if contract.is_some_and(|c| c.signed.civil() < NEW_RULES) => 2,
+        other => other,
+    };
     if version == 7 {
         return Answer::Eligible;
     }

@@ -106,6 +106,7 @@ fn case(row: &Json, version: usize) -> Case {
         });
     }
     let district = DISTRICTS.iter().find(|d| **d == text(row, "district")).expect("a district of the test's list");
+    world.contracts.extend(row.get("contract").map(|c| contract(row, c, district, id("self"), on)));
     let question = Question {
         applicant: id("self"),
         contract: "NJ1".to_owned(),
@@ -121,6 +122,19 @@ fn case(row: &Json, version: usize) -> Case {
         other => panic!("{other:?} is no answer"),
     };
     Case { title: text(row, "title").to_owned(), about: text(row, "about").to_owned(), world, question, expected }
+}
+
+/// The contract that a row's question is about, filed on the day of the question and signed no later.
+fn contract(row: &Json, contract: &Json, district: &'static str, buyer: String, on: Date) -> Contract {
+    Contract {
+        number: "NJ1".to_owned(),
+        buyers: vec![buyer],
+        district,
+        new_build: text(row, "kind") == "新建商品住房",
+        cancelled: contract["cancelled"].as_bool().unwrap_or(false),
+        signed: date_of(contract, "signed").expect("contracts are signed").min(on),
+        filed: on,
+    }
 }
 
 fn member(who: &str, person: &Json, id: &dyn Fn(&str) -> String) -> Member {
@@ -184,6 +198,17 @@ impl Draw {
             _ => on.add_days(self.below(2_000) as i64 - 1_700),
         }
     }
+
+    /// When a contract was signed that was filed on `on`: then, or about the day from which the rules of 2017 hold.
+    fn signed(&mut self, on: Date) -> Date {
+        let turn = day(FIRST_DAYS[2]);
+        match self.below(4) {
+            0 => on,
+            1 => turn.min(on),
+            2 => turn.add_days(-1).min(on),
+            _ => turn.add_days(self.below(400) as i64 - 300).min(on),
+        }
+    }
 }
 
 /// A household and a question, from a seed. Days cluster at the edges on which the rules turn.
@@ -240,6 +265,7 @@ pub(crate) fn drawn(seed: u64) -> (World, Question) {
             district,
             new_build: draw.one_in(2),
             cancelled: draw.one_in(8),
+            signed: draw.signed(on),
             filed: on,
         };
         world.contracts.push(contract);

@@ -227,7 +227,7 @@ fn property(world: &World, enter: &mut dyn FnMut(&str, Json)) {
         let kind = kind(c.new_build);
         let state = if c.cancelled { "已注销" } else { "已备案" };
         let record = json!({"合同号": c.number, "房源": kind, "所在区": c.district, "单元": UNIT, "买受人": buyers, "出卖人": [],
-            "价款": 1, "签订日": c.filed.to_string(), "备案日": c.filed.to_string(), "状态": state});
+            "价款": 1, "签订日": c.signed.to_string(), "备案日": c.filed.to_string(), "状态": state});
         enter("网签合同", record);
     }
 }
