@@ -232,8 +232,41 @@ impl Typer<'_> {
                 .help("历法自 0001 年至 9999 年", "the calendar runs from year 0001 to 9999"),
             );
         }
+        if let Node::Shift(date, m, before) = &a.node
+            && a.ty == Type::Date
+            && unit != PeriodUnit::Days
+            && *before != PeriodUnit::Days
+        {
+            let months = |n: i32, unit| i64::from(n) * if unit == PeriodUnit::Years { 12 } else { 1 };
+            return self.shifted_twice(&date.canonical(), months(*m, *before) + months(n, unit), span);
+        }
         let ty = a.ty.clone();
         Some(make(Node::Shift(Box::new(a), n, unit), ty, span))
+    }
+
+    /// One period counted as two: where the first ends on a month's last day for want of the corresponding day, the second
+    /// counts from there and loses days (民法典 202 gives one period one corresponding day).
+    fn shifted_twice<T>(&mut self, date: &str, months: i64, span: Span) -> Option<T> {
+        let sign = if months < 0 { '-' } else { '+' };
+        let (count, zh, en) = match months.abs() {
+            n if n % 12 == 0 => (n / 12, "年", "years"),
+            n => (n, "月", "months"),
+        };
+        self.fail(
+            Diagnostic::new(
+                Code::ShiftedTwice,
+                span,
+                "同一个日期在一个式子里移动了两次年月, 与移动一次的结果可能不同",
+                "one expression moves a date by months or years twice, which may differ from moving it once",
+            )
+            .help(
+                format!("一个期间写作 `{date} {sign} {count} {zh}`; 期满后另起的期间, 先用 `定义` 给期满日命名"),
+                format!(
+                    "one period is `{date} {sign} {count} {en}`; for one that begins when another has ended, name that end with `define`"
+                ),
+            )
+            .witness("2021-01-31 + 1 月 + 1 月 = 2021-03-28, 2021-01-31 + 2 月 = 2021-03-31"),
+        )
     }
 
     /// Built-in functions.

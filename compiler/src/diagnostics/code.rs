@@ -119,6 +119,8 @@ codes! {
     MappedTwice = "E0312",
     /// A code turned into one of a list to which nothing maps it.
     NoMapping = "E0313",
+    /// A date moved by months or years twice in one expression.
+    ShiftedTwice = "E0314",
     /// Inputs that no row of a table covers.
     TableGap = "E0401",
     /// Inputs that two rows of a table cover.
