@@ -19,6 +19,7 @@ pub(crate) mod policy;
 mod probing;
 mod rename;
 pub(crate) mod report;
+mod rolled;
 pub(crate) mod scope;
 mod sharing;
 mod tables;

@@ -65,6 +65,12 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "ifs-in-conditions", sizes: POWERS, make: |n| nested("如果 ", "甲", " 则 甲 否则 甲", n) },
     Attack { name: "quantifiers", sizes: POWERS, make: |n| nested("存在 v 于 L 当 ", "甲", "", n) },
     Attack { name: "sums", sizes: POWERS, make: |n| nested("合计 ", "1", " 对 v 于 L", n) },
+    Attack {
+        name: "windows",
+        sizes: POWERS,
+        make: |n| nested("(如果 ", "年月(基准日) 在前 1 月", " 则 年月(基准日) 否则 年月(基准日)) 在前 1 月", n),
+    },
+    Attack { name: "rolled-dates", sizes: POWERS, make: |n| nested("顺延(", "基准日", ", v.日 对 v 于 L)", n) },
     Attack { name: "calls", sizes: POWERS, make: |n| nested("周岁(", "甲", ", 甲)", n) },
     Attack { name: "minuses", sizes: POWERS, make: |n| nested("-", "1", "", n) },
     Attack { name: "defaults", sizes: POWERS, make: |n| nested("甲 或缺 ", "甲", "", n) },
@@ -215,7 +221,12 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "module-chain",
         sizes: &[10, 200, 256],
-        make: |n| (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n引用 丙{} {{ 丁 }}\n", i + 1)).collect(),
+        make: |n| {
+            // Each takes the policy of the next as its own older version; the last takes nothing.
+            let import = |i: usize| if i + 1 < n { format!("引用 丙{} {{ 丁 }}\n", i + 1) } else { String::new() };
+            let own = "枚举 丁 { 一, 二 }\n";
+            (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n{}{}", import(i), if i + 1 < n { "" } else { own })).collect()
+        },
     },
     Attack {
         name: "module-cycle",

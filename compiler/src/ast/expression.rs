@@ -156,6 +156,9 @@ pub enum ExprKind {
     Round(Rounding, Box<Expr>, u8),
     /// `d + 3 年`; negative for `-`.
     Shift(Box<Expr>, i32, PeriodUnit),
+    /// `顺延(d, x 对 v 于 L 当 e)`: the first day on or after `d` that is none of the days `x`. The days are written as the
+    /// least of them would be.
+    Rolled(Box<Expr>, Box<Expr>),
     /// `如果 c 则 a 否则 b`
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// A call.
@@ -197,7 +200,8 @@ impl Expr {
             | ExprKind::Add(a, b)
             | ExprKind::Subtract(a, b)
             | ExprKind::Multiply(a, b)
-            | ExprKind::Divide(a, b) => vec![a, b],
+            | ExprKind::Divide(a, b)
+            | ExprKind::Rolled(a, b) => vec![a, b],
             ExprKind::If(a, b, c) => vec![a, b, c],
             ExprKind::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
             ExprKind::Call(_, list) => list.iter_mut().collect(),

@@ -7,7 +7,7 @@ use super::report::Report;
 use crate::ast::ClassWord;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::{Access, Body, Key, Node, Policy, Start, TypedExpr, Written};
-use guiju_runtime::value::Type;
+use guiju_runtime::value::{Class, GroupType, Type};
 use std::collections::BTreeSet;
 
 /// What something depends on.
@@ -56,12 +56,26 @@ pub(crate) struct Flow {
     pub(crate) evidence: Vec<Dependence>,
     /// Of definitions.
     pub(crate) definitions: Vec<Dependence>,
+    /// Evidence from open registers, such as the calendar of holidays.
+    open: BTreeSet<usize>,
+}
+
+/// Whether all that a record holds is public.
+fn all_public(group: &GroupType) -> bool {
+    group.fields.iter().all(|field| match &field.ty {
+        Type::Group(inside) => all_public(inside),
+        Type::List { element, .. } => match &**element {
+            Type::Group(inside) => all_public(inside),
+            _ => field.class == Some(Class::Public),
+        },
+        _ => field.class == Some(Class::Public),
+    })
 }
 
 impl Flow {
     /// Works out dependence of evidence and definitions, in order.
     pub(crate) fn of(policy: &Policy) -> Self {
-        let mut flow = Self { evidence: Vec::new(), definitions: Vec::new() };
+        let mut flow = Self { evidence: Vec::new(), definitions: Vec::new(), open: BTreeSet::new() };
         for (i, e) in policy.evidence.iter().enumerate() {
             let mut d = Dependence::default();
             for key in &e.keys {
@@ -76,11 +90,17 @@ impl Flow {
                     }
                 }
             }
+            // A record whose every field is public, found by what the published text says: there is nothing to find out.
+            let fixed = d.inputs.is_empty() && d.evidence.is_empty();
             d.evidence.insert(i);
             // A key names whom the question is about.
             d.direct.clear();
-            // Whether a record exists is itself told.
-            d.class = d.class.max(Some(ClassWord::ResultOnly));
+            if fixed && all_public(&e.schema.group) {
+                flow.open.insert(i);
+            } else {
+                // Whether a record exists is itself told.
+                d.class = d.class.max(Some(ClassWord::ResultOnly));
+            }
             flow.evidence.push(d);
         }
         for (i, definition) in policy.definitions.iter().enumerate() {
@@ -127,8 +147,10 @@ impl Flow {
             if !path.is_empty() {
                 d.fields.insert((*e, path.clone()));
             }
-            d.class = d.class.max(Some(access.class.max(ClassWord::ResultOnly)));
-            // A public field of a record found by public keys is public; the record's existence is what is guarded.
+            // Of an open register nothing is guarded; of any other the existence of a record is, whatever its field's class.
+            if !self.open.contains(e) {
+                d.class = d.class.max(Some(access.class.max(ClassWord::ResultOnly)));
+            }
         }
         d
     }

@@ -26,7 +26,8 @@ pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
         | ExprKind::Add(a, b)
         | ExprKind::Subtract(a, b)
         | ExprKind::Multiply(a, b)
-        | ExprKind::Divide(a, b) => {
+        | ExprKind::Divide(a, b)
+        | ExprKind::Rolled(a, b) => {
             mentioned(a, into);
             mentioned(b, into);
         }

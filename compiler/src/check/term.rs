@@ -83,6 +83,7 @@ impl Typer<'_> {
 
     /// `m 在前 n 月`: from 1 to n months before the month of the as-of date.
     pub(crate) fn in_past(&mut self, operand: &ast::Expr, months: u32, span: Span) -> Option<TypedExpr> {
+        self.written_once(operand)?;
         let expr = |kind| Box::new(ast::Expr { kind, span });
         let number = |n: i64| expr(ExprKind::Literal(LiteralKind::Integer(n)));
         let until_now = || {

@@ -165,6 +165,7 @@ impl<'a> Typer<'a> {
             ExprKind::Divide(..) => self.bare_quotient(expr.span)?,
             ExprKind::Round(rounding, value, digits) => self.rounding(*rounding, value, *digits, expr.span)?,
             ExprKind::Shift(a, n, unit) => self.shift(a, *n, *unit, expr.span)?,
+            ExprKind::Rolled(date, days) => self.rolled(date, days, expr.span)?,
             ExprKind::If(c, a, b) => self.choice(c, a, b, wanted, expr.span)?,
             ExprKind::Call(function, args) => self.call(*function, args, expr.span)?,
             ExprKind::Quantified { .. } => self.quantified(expr, wanted)?,

@@ -139,6 +139,7 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
             format!("{}({}, {digits})", writer.word(rounding(*mode)), self::expr(writer, value))
         }
         ExprKind::Shift(date, count, unit) => shifted(writer, date, *count, *unit),
+        ExprKind::Rolled(date, days) => rolled(writer, date, days),
         ExprKind::If(condition, then, other) => format!(
             "{} {} {} {} {} {}",
             writer.word(Rule::k_if),
@@ -181,6 +182,13 @@ fn shifted(writer: &Writer, date: &Expr, count: i32, unit: PeriodUnit) -> String
     };
     let date = at(writer, date, SUM, false);
     format!("{date} {sign} {} {}", count.unsigned_abs(), writer.word(unit))
+}
+
+/// `顺延(d, x 对 v 于 L)`; the days are written as their least would be, without its word.
+fn rolled(writer: &Writer, date: &Expr, days: &Expr) -> String {
+    let days = bare(writer, days, true);
+    let days = days.strip_prefix(writer.word(Rule::k_smallest)).unwrap_or(&days);
+    format!("{}({},{days})", writer.word(Rule::k_rolled), expr(writer, date))
 }
 
 /// The parts of a quantifier.

@@ -305,6 +305,7 @@ fn primary(builder: &Builder, node: Node) -> Built<Term> {
             let kind = ExprKind::If(Box::new(finish(condition)?), Box::new(finish(then)?), Box::new(finish(other)?));
             grow(kind, span, depth, Strength::Primary)
         }
+        Rule::rolled => rolled(builder, children, span),
         _ => quantified(builder, rule, children, span),
     }
 }
@@ -366,6 +367,11 @@ fn quantified(builder: &Builder, rule: Rule, mut children: Children, span: Span)
         _ => return Err(builder.impossible(span)),
     };
     children.has(Rule::k_distinct);
+    over(builder, quantifier, children, span)
+}
+
+/// What stands behind the word of a quantifier.
+fn over(builder: &Builder, quantifier: Quantifier, mut children: Children, span: Span) -> Built<Term> {
     let mut depth = 0;
     let mut build = |node: Option<Node>| -> Built<Option<Box<Expr>>> {
         let Some(node) = node else { return Ok(None) };
@@ -401,6 +407,16 @@ fn quantified(builder: &Builder, rule: Rule, mut children: Children, span: Span)
     };
     let kind = ExprKind::Quantified { quantifier, value, variable, list, condition, empty };
     grow(kind, span, depth, Strength::Primary)
+}
+
+/// `顺延(d, x 对 v 于 L 当 e)`
+fn rolled(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {
+    children.take(Rule::k_rolled)?;
+    let date = term(builder, children.take(Rule::expr)?)?;
+    children.has(Rule::k_for);
+    let days = over(builder, Quantifier::Min, children, span)?;
+    let depth = date.depth.max(days.depth);
+    grow(ExprKind::Rolled(Box::new(finish(date)?), Box::new(finish(days)?)), span, depth, Strength::Primary)
 }
 
 /// `空则 d`

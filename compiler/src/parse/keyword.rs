@@ -152,6 +152,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_month_of, "年月", "month_of"),
     (Rule::k_months_between, "月差", "months_between"),
     (Rule::k_days_between, "日差", "days_between"),
+    (Rule::k_rolled, "顺延", "rolled"),
     (Rule::k_half_up, "四舍五入", "round_half_up"),
     (Rule::k_half_even, "四舍六入", "round_half_even"),
     (Rule::k_round_down, "舍去", "round_down"),

@@ -356,6 +356,8 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::operand
             | Rule::paren
             | Rule::conditional
+            | Rule::rolled
+            | Rule::k_rolled
             | Rule::exists
             | Rule::every
             | Rule::count

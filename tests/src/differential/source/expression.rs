@@ -383,7 +383,8 @@ impl Writer<'_> {
             };
         }
         let d = depth - 1;
-        match self.random.below(6) {
+        match self.random.below(7) {
+            6 => self.rolled().unwrap_or_else(|| self.date(0, shift)),
             0..=2 if shift => {
                 let sign = ["+", "-"][self.random.below(2)];
                 let unit = ["年", "月", "日"][self.random.below(3)];
@@ -395,6 +396,17 @@ impl Writer<'_> {
             4 => self.extreme(&Ty::Date, d).unwrap_or_else(|| self.date(0, shift)),
             _ => self.date(0, shift),
         }
+    }
+
+    /// The first day on or after another that is none of a list's.
+    fn rolled(&mut self) -> Option<String> {
+        let date = self.date(0, true);
+        let (over, _, saved) = self.open()?;
+        let day = self.scalar(|s| s.ty == Ty::Date && !s.chosen && !s.optional);
+        let condition =
+            if self.random.chance(50) { format!(" 当 {}", self.against_constant()) } else { String::new() };
+        self.scope = saved;
+        day.map(|(day, _)| format!("顺延({date}, {day} 对 {over}{condition})"))
     }
 
     /// The greatest or least date or month of a list.
