@@ -48,7 +48,7 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// Half of the mutations keep words whole, half are libFuzzer's own.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         return libfuzzer_sys::fuzzer_mutate(data, size, max_size);
     }
     let out = promises::mutate(&text(&data[..size]), &mut Random::new(u64::from(seed)));

@@ -218,16 +218,7 @@ pub const ATTACKS: &[Attack] = &[
         sizes: &[10, 200, 256, 10_000],
         make: |n| (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n枚举 丁 {{ 一 }}\n")).collect(),
     },
-    Attack {
-        name: "module-chain",
-        sizes: &[10, 200, 256],
-        make: |n| {
-            // Each takes the policy of the next as its own older version; the last takes nothing.
-            let import = |i: usize| if i + 1 < n { format!("引用 丙{} {{ 丁 }}\n", i + 1) } else { String::new() };
-            let own = "枚举 丁 { 一, 二 }\n";
-            (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n{}{}", import(i), if i + 1 < n { "" } else { own })).collect()
-        },
-    },
+    Attack { name: "module-chain", sizes: &[10, 200, 256], make: module_chain },
     Attack {
         name: "module-cycle",
         sizes: &[10, 200, 256],
@@ -295,6 +286,12 @@ fn doubling_tables(n: usize) -> Vec<String> {
         "结论 乙 : {{ 一, 二 }} {{ 一 当 倍{n} = 9 理由 \"一\" @法\n二 当 倍{n} ≠ 9 理由 \"二\" @法 }}\n公开 乙 至多 8 比特\n"
     );
     policy(&format!("定义 倍0 : 整数 0..9 = 1 @法\n{}{arms}", many(n, clause)))
+}
+
+/// Each module imports from the next; the last imports nothing.
+fn module_chain(n: usize) -> Vec<String> {
+    let import = |i: usize| if i < n { format!("引用 丙{i} {{ 丁{i} }}\n") } else { String::new() };
+    (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n{}枚举 丁{i} {{ 一 }}\n", import(i + 1))).collect()
 }
 
 fn before_lists(n: usize) -> Vec<String> {

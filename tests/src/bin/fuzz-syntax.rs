@@ -21,7 +21,13 @@ const PROMISES: [Promise; 4] = [
 
 fn main() -> ExitCode {
     let (mut executions, mut seed, mut threads) = (1_000_000u64, 1u64, 2u64);
-    let mut words = std::env::args().skip(1);
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, folder] = &given[..]
+        && word == "--write-seeds"
+    {
+        return write_seeds(Path::new(folder));
+    }
+    let mut words = given.into_iter();
     while let Some(word) = words.next() {
         let number = words.next().and_then(|n| n.replace('_', "").parse().ok());
         match (word.as_str(), number) {
@@ -29,16 +35,12 @@ fn main() -> ExitCode {
             ("--seed", Some(n)) => seed = n,
             ("--threads", Some(n)) => threads = n,
             _ => {
-                eprintln!("usage: fuzz-syntax [--executions N] [--seed S] [--threads T]");
+                eprintln!("usage: fuzz-syntax [--executions N] [--seed S] [--threads T] | --write-seeds FOLDER");
                 return ExitCode::from(2);
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut seeds = Vec::new();
-    for folder in ["policies", "examples", "tests/suite"] {
-        collect(&root.join(folder), &mut seeds);
-    }
+    let seeds = shipped();
     println!("{} fragments, {executions} executions from seed {seed} on {threads} threads", seeds.len());
     let start = Instant::now();
     let seeds = &seeds;
@@ -59,6 +61,30 @@ fn main() -> ExitCode {
         start.elapsed().as_secs()
     );
     ExitCode::SUCCESS
+}
+
+/// Fragments of everything shipped.
+fn shipped() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut seeds = Vec::new();
+    for folder in ["policies", "examples", "tests/suite"] {
+        collect(&root.join(folder), &mut seeds);
+    }
+    seeds
+}
+
+/// Writes the fragments as files, where the coverage-guided targets begin: a fragment fits their length, as a whole file
+/// often does not.
+fn write_seeds(folder: &Path) -> ExitCode {
+    let written =
+        shipped().iter().enumerate().try_for_each(|(i, seed)| std::fs::write(folder.join(format!("{i:04}")), seed));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{}: {why}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn share(seeds: &[String], seed: u64, executions: u64) -> Result<[u64; 4], ()> {

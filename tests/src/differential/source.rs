@@ -34,6 +34,8 @@ enum Ty {
     Identifier,
     /// Index of the enumeration.
     Enum(usize),
+    /// The older version of an enumeration that has two.
+    Older(usize),
 }
 
 /// A field of a group or certificate.
@@ -108,6 +110,8 @@ pub(super) struct Writer<'a> {
     out: String,
     words: Vec<i64>,
     enums: Vec<Vec<String>>,
+    /// Which enumerations have an older version, with one code more.
+    older: Vec<usize>,
     groups: Vec<Group>,
     certificates: Vec<Certificate>,
     scope: Scope,
@@ -123,6 +127,7 @@ pub(super) fn module(random: &mut Random) -> Module {
         out: String::from("语言 zh\n模块 试.甲\n依据 \"试行办法\" 记为 法\n\n"),
         words: Vec::new(),
         enums: Vec::new(),
+        older: Vec::new(),
         groups: Vec::new(),
         certificates: Vec::new(),
         scope: Scope::default(),
@@ -168,11 +173,13 @@ impl Writer<'_> {
             Ty::Text => "文本 最长 4".into(),
             Ty::Identifier => "公民身份号码".into(),
             Ty::Enum(i) => format!("枚举{i}"),
+            Ty::Older(i) => format!("枚举{i} 版本 1"),
         }
     }
 
     fn any_type(&mut self) -> Ty {
-        match self.random.below(12) {
+        match self.random.below(13) {
+            12 if !self.older.is_empty() => Ty::Older(self.older[self.random.below(self.older.len())]),
             10 => Ty::Decimal(0, [99, 250, 100_000][self.random.below(3)]),
             11 => Ty::Money(0, [300, 100_000_000][self.random.below(2)]),
             0 | 1 => Ty::Boolean,
@@ -191,7 +198,20 @@ impl Writer<'_> {
     fn standard(&mut self) {
         for i in 0..1 + self.random.below(2) {
             let variants: Vec<String> = (0..2 + self.random.below(3)).map(|j| format!("值{i}_{j}")).collect();
-            let _ = writeln!(self.out, "枚举 枚举{i} {{ {} }}", variants.join(", "));
+            let listed = variants.join(", ");
+            if self.random.chance(40) {
+                let _ =
+                    writeln!(self.out, "枚举 枚举{i} 版本 1 {{ {listed}, 旧{i} }}\n枚举 枚举{i} 版本 2 {{ {listed} }}");
+                let at = self.random.below(variants.len());
+                let _ = writeln!(
+                    self.out,
+                    "映射 枚举{i} 版本 1 到 枚举{i} 版本 2 {{ 旧{i} => {}\n其余 同名 }}",
+                    variants[at]
+                );
+                self.older.push(i);
+            } else {
+                let _ = writeln!(self.out, "枚举 枚举{i} {{ {listed} }}");
+            }
             self.enums.push(variants);
         }
         for i in 0..1 + self.random.below(2) {

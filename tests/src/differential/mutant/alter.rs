@@ -63,6 +63,14 @@ pub(super) const KINDS: &[KindOfFault] = &[
         Expr::Const(kind @ (Kind::Enum | Kind::Text), word) => Some(Expr::Const(*kind, if *word == 0 { 1 } else { 0 })),
         _ => None,
     }),
+    kind("a code converted to its neighbour", |e| match e {
+        Expr::Lookup(kind, a, words) => {
+            let mut words = words.clone();
+            words.rotate_left(1);
+            Some(Expr::Lookup(*kind, a.clone(), words))
+        }
+        _ => None,
+    }),
     kind("or for and", |e| match e {
         Expr::And(a, b) => Some(Expr::Or(a.clone(), b.clone())),
         _ => None,

@@ -20,6 +20,7 @@ impl Writer<'_> {
             Ty::Month => self.month(depth),
             Ty::Text | Ty::Identifier => self.text(depth),
             Ty::Enum(i) => self.variant(*i, depth),
+            Ty::Older(_) => self.literal(ty),
         }
     }
 
@@ -59,6 +60,7 @@ impl Writer<'_> {
             }
             Ty::Text => format!("\"{}\"", ["甲", "乙", "丙", "现势"][self.random.below(4)]),
             Ty::Identifier => "\"11010519491231002X\"".into(),
+            Ty::Older(i) => format!("旧{i}"),
             Ty::Enum(i) => {
                 let variant = self.random.below(self.enums[*i].len());
                 format!("枚举{i}.{}", self.enums[*i][variant])
@@ -111,7 +113,7 @@ impl Writer<'_> {
                 let listed: Vec<String> = variants.iter().map(|v| format!("枚举{i}.{v}")).collect();
                 format!("{text} 属于 {{ {} }}", listed.join(", "))
             }
-            Ty::Enum(_) => {
+            Ty::Enum(_) | Ty::Older(_) => {
                 let sign = ["=", "≠"][self.random.below(2)];
                 format!("{text} {sign} {}", self.literal(&ty))
             }
@@ -458,7 +460,11 @@ impl Writer<'_> {
         if self.random.chance(30) {
             return self.literal(&Ty::Enum(i));
         }
-        let found = self.scalar(|s| s.ty == Ty::Enum(i));
-        found.map_or_else(|| self.literal(&Ty::Enum(i)), |s| s.0)
+        let found = self.scalar(|s| s.ty == Ty::Enum(i) || s.ty == Ty::Older(i));
+        match found {
+            Some((text, Ty::Older(_))) => format!("({text} 换作 枚举{i})"),
+            Some((text, _)) => text,
+            None => self.literal(&Ty::Enum(i)),
+        }
     }
 }

@@ -17,7 +17,9 @@ impl Writer<'_> {
     pub(super) fn policy(&mut self) {
         let kind = ["策略", "策略", "策略", "核验", "合约"][self.random.below(5)];
         let until = if self.random.chance(30) { " 至 2030-12-31" } else { "" };
-        let head = format!("\n{kind} 政策 版本 {} 由 局0 施行 2016-01-01{until} {{", 1 + self.random.below(3));
+        self.out.push('\n');
+        let start = self.out.len();
+        let head = format!("{kind} 政策 版本 2 由 局0 施行 2019-01-01{until} {{");
         self.line(&head);
         let mut roots = self.inputs();
         roots.extend(self.evidence());
@@ -47,7 +49,34 @@ impl Writer<'_> {
         if self.random.chance(20) {
             self.outcome(&mut made, "二论", kind);
         }
+        let body = self.out[start + head.len()..].to_owned();
+        if kind != "合约" && !body.contains("} 命中 唯一 {") && self.random.chance(30) {
+            self.transition(&made);
+        }
         self.line("}");
+        if self.out.contains("    过渡 ") {
+            let _ = write!(self.out, "\n{kind} 政策 版本 1 由 局0 施行 2016-01-01 至 2018-12-31 {{");
+            let older = self.older_body(&body);
+            self.out.push_str(&older);
+            self.line("}");
+        }
+    }
+
+    /// Lets the older version decide where a rule of this one holds.
+    fn transition(&mut self, made: &[Made]) {
+        let rules: Vec<&str> = made.iter().filter(|m| m.name.starts_with('触')).map(|m| m.name.as_str()).collect();
+        if let Some(rule) = self.random.pick(&rules) {
+            let _ = writeln!(self.out, "    过渡 \"旧案\" 当 {rule} 适用 版本 1 @法 末条");
+        }
+    }
+
+    /// The body with one bound moved, so that versions differ.
+    fn older_body(&mut self, body: &str) -> String {
+        let places: Vec<usize> = body.match_indices(" 满 ").map(|(at, _)| at).collect();
+        match self.random.pick(&places) {
+            Some(at) => format!("{} 超过 {}", &body[..*at], &body[at + " 满 ".len()..]),
+            None => body.replacen(" 且 ", " 或 ", 1),
+        }
     }
 
     fn add(&mut self, made: &mut Vec<Made>, name: String, ty: Ty) {
@@ -69,7 +98,7 @@ impl Writer<'_> {
             let optional = self.random.chance(20);
             let name = format!("入{i}");
             let _ = writeln!(self.out, "    输入 {name} : {}{}", self.show(&ty), if optional { "?" } else { "" });
-            let free = !matches!(ty, Ty::Boolean | Ty::Enum(_));
+            let free = !matches!(ty, Ty::Boolean | Ty::Enum(_) | Ty::Older(_));
             self.scope.scalars.push(Scalar { text: name.clone(), ty, optional, within: None, chosen: free });
             names.push(name);
         }
@@ -226,7 +255,7 @@ impl Writer<'_> {
         let fits = |ty: &Ty| match ty {
             Ty::Boolean | Ty::Enum(_) | Ty::Date | Ty::Month => true,
             Ty::Integer(low, high, _) => high > low,
-            Ty::Text | Ty::Identifier | Ty::Decimal(..) | Ty::Money(..) => false,
+            Ty::Text | Ty::Identifier | Ty::Decimal(..) | Ty::Money(..) | Ty::Older(_) => false,
         };
         let mut columns: Vec<(String, Ty)> = Vec::new();
         for _ in 0..1 + self.random.below(3) {
