@@ -25,6 +25,9 @@ pub struct Root {
     pub state: u32,
     /// First word of its contents.
     pub first: u32,
+    /// Whether its absence says nothing: evidence that a policy counts on (declared without `?`) and that is not there leaves
+    /// open what it would have said, so that [`Frame::put`] makes it unknown.
+    pub required: bool,
 }
 
 /// Where a field lies, counted from the first word of its group.
@@ -74,9 +77,16 @@ impl Layout {
             if layout.words > FRAME_WORDS_MAX {
                 return Err(LayoutFault { root: name.clone() });
             }
-            layout.roots.push(Root { name: name.clone(), ty: ty.clone(), state, first: state + 1 });
+            layout.roots.push(Root { name: name.clone(), ty: ty.clone(), state, first: state + 1, required: false });
         }
         Ok(layout)
+    }
+
+    /// Marks a root whose absence counts as unknown; does nothing if there is no such root.
+    pub fn require(&mut self, root: usize) {
+        if let Some(root) = self.roots.get_mut(root) {
+            root.required = true;
+        }
     }
 
     /// Words of a value's contents, without the state word of an optional field or a root; saturates.
@@ -209,7 +219,8 @@ impl Frame {
             return Err(FrameFault::OtherLayout);
         }
         schema::check(&at.ty, fact).map_err(|misfit| FrameFault::Misfit { root: at.name.clone(), misfit })?;
-        self.words[at.state as usize] = i64::from(state_of(fact));
+        let state = if at.required && *fact == Fact::Absent { UNKNOWN } else { state_of(fact) };
+        self.words[at.state as usize] = i64::from(state);
         let end = at.first as usize + Layout::words_of(&at.ty) as usize;
         let words = &mut self.words[at.first as usize..end];
         words.fill(0);

@@ -2,10 +2,12 @@
 //! candidate set tried. Invariant: what is named always suffices, whatever it says; where every piece of evidence is read
 //! once, it is also the smallest set and the first of its size. Seeds are printed with what fails.
 
+use guiju_compiler::ast::Language;
 use guiju_compiler::explain::{Size, explain};
 use guiju_compiler::interpret;
 use guiju_compiler::package::{Policy, compile};
 use guiju_compiler::source::SourceFile;
+use guiju_compiler::testing::{Engine, run};
 use guiju_runtime::frame::{Frame, Interner};
 use guiju_runtime::json::parse_date;
 use guiju_runtime::value::{Fact, Value};
@@ -256,4 +258,21 @@ fn what_is_named_suffices_whatever_it_says() {
     assert!(judged > 150, "only {judged} undetermined outcomes were judged");
     // What is read twice is taken twice, so that a set may be named that is larger than need be.
     assert!(exact * 100 >= judged * 80, "{exact} of {judged} are the least");
+}
+
+/// `或缺` knows what an absent field stands for. Of a record that the policy counts on and that is not there it knows nothing.
+#[test]
+fn a_record_that_is_counted_on_is_unknown_where_it_is_absent() {
+    let text = format!(
+        "{STANDARD}策略 策 版本 1 由 甲局 施行 2000-01-01 {{\n输入 申请人 : 公民身份号码\n取证 证 = 证(号 = 申请人)\n\
+         结论 果 : {{ 是的, 不是 }} 命中 顺序 {{\n是的 当 证.注 或缺 否 @办法\n不是 其余 @办法\n}}\n公开 果 含 缺证 至多 2 比特\n}}\n\
+         测试 \"字段没有\" 策 于 2015-06-01 {{\n申请人 = \"{ID}\"\n证 = {{ 真 = 是, 注 = 无 }}\n期望 果 = 不是\n}}\n\
+         测试 \"证书没有\" 策 于 2015-06-01 {{\n申请人 = \"{ID}\"\n证 = 无\n期望 果 = 待定\n期望 缺证 {{ 证 }}\n}}\n"
+    );
+    let files = [SourceFile { name: "缺.gj".into(), text }];
+    let compiled = compile(&files);
+    let package = compiled.package.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    for report in run(&package, Engine::Both) {
+        assert!(report.passed(), "{}", report.text(Language::En));
+    }
 }

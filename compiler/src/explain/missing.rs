@@ -61,9 +61,6 @@ struct Search<'a> {
     roots: Vec<RootAt>,
     /// Roots that are not there and that the step reads, in order of declaration.
     open: Vec<usize>,
-    /// Whether supplying more never unsettles anything: not so of evidence without `?` that is known to be absent, of which
-    /// `或缺` knows the default.
-    grows: bool,
     left: u64,
 }
 
@@ -75,9 +72,6 @@ impl<'a> Search<'a> {
             Some(i) if i < inputs => policy.input_optional.get(i).copied().unwrap_or(false),
             Some(i) => policy.evidence.get(i - inputs).is_some_and(|e| e.optional && !e.all),
         };
-        // No record of a list is the empty list.
-        let all =
-            |root: usize| root.checked_sub(1 + inputs).and_then(|i| policy.evidence.get(i)).is_some_and(|e| e.all);
         let roots: Vec<RootAt> = policy
             .layout
             .roots
@@ -85,37 +79,28 @@ impl<'a> Search<'a> {
             .enumerate()
             .map(|(i, r)| RootAt { state: r.state, optional: optional(i), supplied: false })
             .collect();
-        let mut search = Self {
-            program: &policy.program,
-            frame,
-            step,
-            needed: Vec::new(),
-            roots,
-            open: Vec::new(),
-            grows: true,
-            left: 0,
-        };
+        let mut search =
+            Self { program: &policy.program, frame, step, needed: Vec::new(), roots, open: Vec::new(), left: 0 };
         let read = search.reach();
         for (i, root) in policy.layout.roots.iter().enumerate().skip(1).filter(|(i, _)| read[*i]) {
             let state = search.word(root.state as usize);
             let there = state == i64::from(KNOWN);
-            let absent = state == i64::from(ABSENT) && (optional(i) || all(i));
+            // Evidence without `?` is never absent: the frame has it as unknown.
+            let absent = state == i64::from(ABSENT);
             if !absent && (!there || search.unknown_inside(&root.ty, root.first as usize)) {
                 search.open.push(i);
-                search.grows &= state != i64::from(ABSENT);
             }
         }
         search
     }
 
-    /// The least set; `None` if the budget ends first. What no set can do without is found first: where supplying more never
-    /// unsettles anything, a set without it can only fail.
+    /// The least set; `None` if the budget ends first. What no set can do without is found first: supplying more
+    /// never unsettles anything, so that a set without it can only fail.
     fn least(&mut self) -> Option<(Vec<usize>, Size)> {
         self.left = LEAST_VISITS;
         let all = self.open.clone();
         let mut always = Vec::new();
-        let candidates = if self.grows { all.clone() } else { Vec::new() };
-        for root in &candidates {
+        for root in &all {
             let rest: Vec<usize> = all.iter().copied().filter(|r| r != root).collect();
             if !self.settles(&rest)? {
                 always.push(*root);

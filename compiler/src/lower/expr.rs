@@ -71,7 +71,7 @@ impl Lowering {
             Node::Shift(a, n, unit) => self.shift(a, *n, *unit)?,
             Node::If(c, a, b) => Expr::Select(kind, self.boxed(c)?, self.boxed(a)?, self.boxed(b)?),
             Node::Call(function, args) => self.call(*function, args)?,
-            Node::Quantified(q) => self.quantified(q, kind)?,
+            Node::Quantified(q) => self.quantified(q)?,
         })
     }
 
@@ -137,7 +137,7 @@ impl Lowering {
         })
     }
 
-    fn quantified(&mut self, q: &Quantified, kind: Kind) -> Lowered {
+    fn quantified(&mut self, q: &Quantified) -> Lowered {
         let list = self.list(&q.list, q.max)?;
         let fold = match q.quantifier {
             Quantifier::Exists => Fold::Exists,
@@ -150,16 +150,7 @@ impl Lowering {
         };
         let mut part = |e: &Option<TypedExpr>| e.as_ref().map(|e| self.boxed(e)).transpose();
         let (filter, value, empty) = (part(&q.condition)?, part(&q.value)?, part(&q.empty)?);
-        let states = list.states.clone();
-        let length = list.length;
-        let folded = Expr::Fold { fold, list, var: LoopVar(q.depth), filter, value, empty };
-        if q.absent_is_empty || states.is_empty() {
-            return Ok(folded);
-        }
-        // Evidence without `?` that is absent counts as unknown, not as empty.
-        let nothing = Expr::Load(kind, Place { word: length, states: states.clone() });
-        let unknown = Expr::Demand(kind, Box::new(nothing));
-        Ok(Expr::Select(kind, Box::new(Expr::PresentAt(states)), Box::new(folded), Box::new(unknown)))
+        Ok(Expr::Fold { fold, list, var: LoopVar(q.depth), filter, value, empty })
     }
 
     /// Where a list lies.

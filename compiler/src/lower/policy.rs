@@ -23,7 +23,10 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     let mut roots = vec![("基准日".to_owned(), Type::Date)];
     roots.extend(checked.inputs.iter().map(|i| (i.name.clone(), i.ty.clone())));
     roots.extend(checked.evidence.iter().map(|e| (e.name.clone(), type_of_evidence(e))));
-    let layout = Layout::of(&roots).map_err(|f| LowerFault::TooLarge(f.to_string()))?;
+    let mut layout = Layout::of(&roots).map_err(|f| LowerFault::TooLarge(f.to_string()))?;
+    for (i, _) in checked.evidence.iter().enumerate().filter(|(_, e)| !e.optional && !e.all) {
+        layout.require(1 + checked.inputs.len() + i);
+    }
     let mut lowering = Lowering::new(layout, checked.inputs.len());
     let evidence = evidence(&mut lowering, checked)?;
     let mut rules = Vec::new();
