@@ -18,8 +18,8 @@ use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Lowers a checked policy.
-pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, LowerFault> {
+/// The roots of a policy's frames: the as-of date, inputs, evidence.
+fn layout(checked: &typed::Policy) -> Result<Layout, LowerFault> {
     let mut roots = vec![("基准日".to_owned(), Type::Date)];
     roots.extend(checked.inputs.iter().map(|i| (i.name.clone(), i.ty.clone())));
     roots.extend(checked.evidence.iter().map(|e| (e.name.clone(), type_of_evidence(e))));
@@ -27,7 +27,12 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     for (i, _) in checked.evidence.iter().enumerate().filter(|(_, e)| !e.optional && !e.all) {
         layout.require(1 + checked.inputs.len() + i);
     }
-    let mut lowering = Lowering::new(layout, checked.inputs.len());
+    Ok(layout)
+}
+
+/// Lowers a checked policy.
+pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, LowerFault> {
+    let mut lowering = Lowering::new(layout(checked)?, checked.inputs.len());
     let evidence = evidence(&mut lowering, checked)?;
     let mut rules = Vec::new();
     for (i, definition) in checked.definitions.iter().enumerate() {

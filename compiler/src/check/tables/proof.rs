@@ -7,7 +7,7 @@ use super::space::{Point, Rows, Space, TooIntricate, Words};
 use crate::ast::{self, HitWord};
 use crate::check::report::Report;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::typed::{TableRow, TypedExpr, domain, show_set, show_word};
+use crate::typed::{TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::value::Type;
 
@@ -197,23 +197,34 @@ impl Proof<'_> {
         let ends = (least.map_or(0, |(sum, _)| sum), most.map_or(0, |(sum, _)| sum));
         let wide = (ends.0.min(declared_low.into()), ends.1.max(declared_high.into()));
         let Some((sum, rows)) = most.filter(bad).or(least.filter(bad)) else { return Ok(Some(())) };
+        // A sum of many rows may leave a word, and then has no text of its type.
+        let shown = |word: i128, show: fn(&Type, i64) -> String| {
+            i64::try_from(word).map_or_else(|_| word.to_string(), |word| show(self.ty, word))
+        };
+        let zh_range = |(low, high)| format!("{}..{}", shown(low, show_word), shown(high, show_word));
+        let en_range = |(low, high)| format!("{}..{}", shown(low, show_word_en), shown(high, show_word_en));
+        let declared = (i128::from(declared_low), i128::from(declared_high));
         let together: Vec<String> = rows.iter().map(|r| (r + 1).to_string()).collect();
         let (zh, en) = if counts { ("计数", "the count") } else { ("合计", "the sum") };
         let mut finding = Diagnostic::new(
             Code::RangeExceeded,
             self.clause.ty.span,
             format!(
-                "第 {} 行同时命中时{zh}可达 {sum}，超出声明的 {declared_low}..{declared_high}",
-                together.join("、")
+                "第 {} 行同时命中时{zh}可达 {}，超出声明的 {}",
+                together.join("、"),
+                shown(sum, show_word),
+                zh_range(declared)
             ),
             format!(
-                "{en} may reach {sum} when rows {} match together, beyond the declared {declared_low}..{declared_high}",
-                together.join(", ")
+                "{en} may reach {} when rows {} match together, beyond the declared {}",
+                shown(sum, show_word_en),
+                together.join(", "),
+                en_range(declared)
             ),
         )
         .help(
-            format!("把范围放宽为 {}..{}，或使这些行互斥", wide.0, wide.1),
-            format!("widen the range to {}..{}, or make these rows exclusive", wide.0, wide.1),
+            format!("把范围放宽为 {}，或使这些行互斥", zh_range(wide)),
+            format!("widen the range to {}, or make these rows exclusive", en_range(wide)),
         );
         for row in rows.iter().take(LABELS_MAX) {
             finding = finding.label(self.rows[row].span, "同时命中的一行", "a row that matches");
