@@ -72,7 +72,7 @@ pub(crate) fn check(modules: &[ast::Module], report: &mut Report) -> Option<Vec<
         let scope = scopes.get(&dotted(&module.name))?.clone();
         checked.push(check_module(module, scope, &linker, report));
     }
-    versions::check(&checked, report);
+    versions::check(modules, &checked, report);
     Some(checked)
 }
 

@@ -63,8 +63,8 @@ fn every_clause_word_is_a_place_to_go_on() {
     assert!(words >= 9, "only {words} clauses");
 }
 
-/// The shipped sources, in the order in which they are compiled: each folder is a compilation of its own, with the data
-/// standard.
+/// The shipped sources, in the order in which they are compiled: the upper folder, then each version of 购房资格 with the
+/// data standard and, where it imports an earlier version, those from that one on.
 pub(crate) fn shipped() -> Vec<Vec<SourceFile>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let sources = |folder: &Path| -> Vec<SourceFile> {
@@ -79,7 +79,17 @@ pub(crate) fn shipped() -> Vec<Vec<SourceFile>> {
     let top = sources(&folder);
     let standard = top.iter().find(|file| file.name == "standard.gj").expect("the data standard is shipped").clone();
     let mut all = vec![top];
-    all.extend(sources(&folder.join("purchase")).into_iter().map(|file| vec![standard.clone(), file]));
+    let versions = sources(&folder.join("purchase"));
+    let module = |file: &SourceFile| {
+        let line = file.text.lines().find_map(|line| line.strip_prefix("模块 "));
+        line.expect("a file names its module").to_owned()
+    };
+    for (at, file) in versions.iter().enumerate() {
+        let imports = |earlier: &SourceFile| file.text.contains(&format!("引用 {} ", module(earlier)));
+        let first = versions[..at].iter().position(imports).unwrap_or(at);
+        all.push(std::iter::once(&standard).chain(&versions[first..=at]).cloned().collect());
+    }
+    assert!(all.iter().skip(1).any(|files| files.len() > 2), "a transition leads to an imported version");
     all
 }
 

@@ -121,6 +121,30 @@ fn a_day_outside_every_version_lists_their_intervals() {
 }
 
 #[test]
+fn a_refused_version_leaves_no_gap_but_a_missing_one_does() {
+    let third = first(36).text.replace("试.旧版", "试.再新").replace("版本 1", "版本 3");
+    let third = third.replace("2020-01-01 至 2020-12-31", "2022-01-01");
+    let second = SECOND.replace("施行 2021-01-01 {", "施行 2021-01-01 至 2021-12-31 {");
+    let codes = |second: Option<String>| {
+        let middle = second.map(|text| file("new.gj", text));
+        let files: Vec<SourceFile> =
+            [base(), first(12)].into_iter().chain(middle).chain([file("third.gj", &*third)]).collect();
+        compile(&files).diagnostics.iter().map(|d| (d.code.as_str(), d.primary.file.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(Some(second.clone())), []);
+    let refused = [
+        ("社保.累计月数 满 24", "社保.累计月数 满 无此", "E0210"),
+        ("规则 达标 =", "规则 =", "E0101"),
+        ("版本 2 由", "版本 2 2 由", "E0101"),
+    ];
+    for (good, bad, code) in refused {
+        assert!(second.contains(good), "{good}");
+        assert_eq!(codes(Some(second.replace(good, bad))), [(code, 2)], "{bad}");
+    }
+    assert_eq!(codes(None), [("E0804", 2)]);
+}
+
+#[test]
 fn eval_takes_the_version_in_force() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     for source in [base(), file("new.gj", SECOND), first(12)] {

@@ -1,21 +1,24 @@
 //! The versions of one policy on the time axis, over all modules given. Owns that a day has one version at most, and that
-//! none is forgotten between the first day and the last. Invariant: findings name the first day that is wrong.
-//! Must not know: what a version decides.
+//! none is forgotten between the first day and the last. Invariant: findings name the first day that is wrong, and a version
+//! that is there but refused leaves no gap. Must not know: what a version decides.
 
 use super::CheckedModule;
 use super::report::Report;
+use crate::ast::{self, Item};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::Policy;
 use guiju_runtime::date::Date;
 use std::collections::BTreeMap;
 
-/// Overlaps and gaps between the versions of every policy.
-pub(super) fn check(modules: &[CheckedModule], report: &mut Report) {
+/// Overlaps and gaps between the versions of every policy. `trees` are the modules as written, `modules` what could be
+/// checked of them.
+pub(super) fn check(trees: &[ast::Module], modules: &[CheckedModule], report: &mut Report) {
     let mut by_name: BTreeMap<&str, Vec<&Policy>> = BTreeMap::new();
     for (policy, _) in modules.iter().flat_map(|m| &m.policies) {
         by_name.entry(&policy.name).or_default().push(policy);
     }
-    for versions in by_name.values_mut() {
+    for (name, versions) in &mut by_name {
+        let whole = versions.len() == written(trees, name);
         versions.sort_by_key(|p| (p.effective_from, p.version));
         for pair in versions.windows(2) {
             let (first, second) = (pair[0], pair[1]);
@@ -25,13 +28,21 @@ pub(super) fn check(modules: &[CheckedModule], report: &mut Report) {
                 continue;
             }
             let next = end.add_days(1);
-            if next < second.effective_from && !first.lapses {
+            if whole && next < second.effective_from && !first.lapses {
                 report.add(gap(first, second, next));
             } else if next == second.effective_from && first.lapses {
                 report.add(no_gap(first, second));
             }
         }
     }
+}
+
+/// How many versions are written: more than were checked if some are refused, and more than any if one may not be readable.
+fn written(trees: &[ast::Module], name: &str) -> usize {
+    let unreadable = trees.iter().any(|m| m.broken.any || m.broken.names.contains(name));
+    let is_version = |item: &&Item| matches!(item, Item::Policy(p) if p.name.text == name);
+    let readable = trees.iter().flat_map(|m| &m.items).filter(is_version).count();
+    if unreadable { usize::MAX } else { readable }
 }
 
 fn overlap(first: &Policy, second: &Policy) -> Diagnostic {

@@ -100,6 +100,7 @@ impl<'a> Seen<'a> {
         match finding.code {
             Code::UnknownModule => self.unread || self.visible(at.file.0).any(|lost| lost.any),
             Code::UnknownName => self.is_lost_name(at, files),
+            Code::VersionGap if self.unread => true,
             // In a declaration it is told, unless something of it could not be read.
             Code::BadSchema | Code::BadTerm if self.declares(at) => self.is_incomplete(at, |m| m.broken.schema),
             code if of_parts(code) => false,
