@@ -1,8 +1,9 @@
 //! Decision tables: typing of heads, columns and rows. What is proved of them is in `tables/proof.rs`, over the space of
-//! `tables/space.rs`.
+//! `tables/space.rs`; which rows could be one is in `tables/merging.rs`.
 //! Invariant: a table it returns has `complete` set only if no point of the space is left, but for what `空则` answers.
 //! Must not know: how tables are lowered.
 
+mod merging;
 mod proof;
 mod space;
 
@@ -57,6 +58,7 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
         None => None,
     };
     proof::Proof { clause, columns: &columns, rows: &rows, empty: empty.as_ref(), ty: &ty }.run(report)?;
+    merging::hint(clause, &columns, &rows, report);
     Some(Definition {
         name: clause.name.text.clone(),
         ty,

@@ -135,6 +135,8 @@ codes! {
     HitPolicy = "E0406",
     /// Rows of a table hit by any of them that overlap with different results.
     ResultsDiffer = "E0407",
+    /// Two rows of a table that one row could say.
+    MergeableRows = "W0408",
     /// Two exceptions that may both apply, with neither before the other.
     ExceptionConflict = "E0501",
     /// An exception that never applies.
