@@ -1,5 +1,6 @@
 //! Table tests as text, in columns by display width. Invariant: a row is one line. Must not know: what cells mean.
 
+use super::fact::Place;
 use super::layout::{Writer, pad, quote, width};
 use super::policy::line_end;
 use super::{expression, fact};
@@ -60,7 +61,7 @@ fn cell(writer: &Writer, cell: &CaseCell) -> String {
     match cell {
         CaseCell::Blank => String::new(),
         // A long fact is laid out over lines; a cell has one.
-        CaseCell::Fact(value) => fact::value(writer, value, 0, 0).lines().map(str::trim).collect::<Vec<_>>().join(" "),
+        CaseCell::Fact(value) => fact::value(writer, value, Place::Cell),
         CaseCell::On(date) => expression::literal(writer, date),
         CaseCell::Outcome(None) => writer.word(Rule::k_undetermined).to_owned(),
         CaseCell::Outcome(Some(value)) => value.text.clone(),

@@ -18,18 +18,53 @@ pub(super) fn span(fact: &FactExpr) -> Span {
     }
 }
 
-/// A fact behind `head` columns of a line indented by `indent`: on that line if it fits, or with a part a line.
-pub(super) fn value(writer: &Writer, fact: &FactExpr, indent: usize, head: usize) -> String {
+/// Where a fact begins.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Behind `head` columns of a line indented by `indent`: on that line if it fits, or with a part a line.
+    Line { indent: usize, head: usize },
+    /// In a cell of a table, which is one line however long.
+    Cell,
+}
+
+impl Place {
+    /// One level inside, behind `head` columns.
+    fn inside(self, head: usize) -> Self {
+        match self {
+            Self::Line { indent, .. } => Self::Line { indent: indent + INDENT, head },
+            Self::Cell => Self::Cell,
+        }
+    }
+
+    /// Behind `more` columns.
+    fn behind(self, more: usize) -> Self {
+        match self {
+            Self::Line { indent, head } => Self::Line { indent, head: head + more },
+            Self::Cell => Self::Cell,
+        }
+    }
+
+    /// Columns left for a fact, but for the comma behind it.
+    fn room(self) -> usize {
+        match self {
+            Self::Line { indent, head } => LINE_WIDTH_MAX.saturating_sub(indent + head + 1),
+            Self::Cell => usize::MAX,
+        }
+    }
+}
+
+/// A fact as it is written at `place`.
+pub(super) fn value(writer: &Writer, fact: &FactExpr, place: Place) -> String {
     match fact {
         FactExpr::Value(expr) => expression::expr(writer, expr),
         FactExpr::Absent(_) => writer.word(Rule::k_absent).to_owned(),
         FactExpr::Unknown(_) => writer.word(Rule::k_unknown).to_owned(),
         FactExpr::List(elements, _) => {
-            let part = |element: &FactExpr| value(writer, element, indent + INDENT, 0);
+            let part = |element: &FactExpr| value(writer, element, place.inside(0));
             let parts: Vec<String> = elements.iter().map(part).collect();
-            bracketed("[", &parts, "]", if parts.is_empty() { "" } else { " " }, room(indent, head))
+            bracketed("[", &parts, "]", if parts.is_empty() { "" } else { " " }, place.room())
         }
-        FactExpr::Group(fields, _) => group(writer, fields, indent, head),
+        FactExpr::Group(fields, _) => group(writer, fields, place),
         FactExpr::Months(months) => {
             let run = |(first, last): &(Literal, Option<Literal>)| {
                 let ends = [Some(first), last.as_ref()].into_iter().flatten();
@@ -37,7 +72,7 @@ pub(super) fn value(writer: &Writer, fact: &FactExpr, indent: usize, head: usize
             };
             let runs: Vec<String> = months.runs.iter().map(run).collect();
             let text = format!("{} {} {} ", writer.word(Rule::k_each_month), months.field.text, runs.join(", "));
-            format!("{text}{}", group(writer, &months.fields, indent, head + width(&text)))
+            format!("{text}{}", group(writer, &months.fields, place.behind(width(&text))))
         }
         FactExpr::MonthDay(MonthDay { next, day, .. }) => {
             let month = writer.word(if *next { Rule::k_next_month } else { Rule::k_same_month });
@@ -50,17 +85,12 @@ pub(super) fn value(writer: &Writer, fact: &FactExpr, indent: usize, head: usize
     }
 }
 
-fn group(writer: &Writer, fields: &[(Name, FactExpr)], indent: usize, head: usize) -> String {
+fn group(writer: &Writer, fields: &[(Name, FactExpr)], place: Place) -> String {
     let part = |(name, fact): &(Name, FactExpr)| {
         let text = format!("{} = ", name.text);
-        let value = value(writer, fact, indent + INDENT, width(&text));
+        let value = value(writer, fact, place.inside(width(&text)));
         format!("{text}{value}")
     };
     let parts: Vec<String> = fields.iter().map(part).collect();
-    bracketed("{", &parts, "}", if parts.is_empty() { "" } else { " " }, room(indent, head))
-}
-
-/// Columns left for a fact, but for the comma behind it.
-fn room(indent: usize, head: usize) -> usize {
-    LINE_WIDTH_MAX.saturating_sub(indent + head + 1)
+    bracketed("{", &parts, "}", if parts.is_empty() { "" } else { " " }, place.room())
 }

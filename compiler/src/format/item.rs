@@ -1,6 +1,7 @@
 //! Top-level items as text, in the order of the source. Owns the layout of everything but policies.
 //! Invariant: each entry is written once. Must not know: expressions' inside.
 
+use super::fact::Place;
 use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
 use super::{cases, expression, fact, property};
@@ -338,7 +339,7 @@ fn test(writer: &mut Writer, item: &TestItem) {
     let mut lines: Vec<(Span, String)> = Vec::new();
     for (path, value) in &item.facts {
         let head = format!("{} = ", expression::path(writer, path));
-        let value_text = fact::value(writer, value, 4, width(&head));
+        let value_text = fact::value(writer, value, Place::Line { indent: 4, head: width(&head) });
         lines.push((path.span.to(fact::span(value)), format!("{head}{value_text}")));
     }
     for expectation in &item.expect {
