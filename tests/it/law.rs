@@ -15,7 +15,7 @@ use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::Frame;
 use guiju_runtime::module::Module;
-use guiju_runtime::value::Fact;
+use guiju_runtime::value::{Fact, Value};
 use guiju_tests::second_evaluator::{Answer, FIRST_DAYS, Question, World, decide, version_on};
 use registers::Registers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,6 +201,22 @@ fn a_city_is_the_same_twice_and_its_records_fit() {
     assert!(ids.iter().all(|id| id.starts_with("3299")), "no number of a real district");
 }
 
+/// Numbers of the contracts of a city that were signed before `day`.
+fn signed_before(city: &city::City, day: Date) -> BTreeSet<String> {
+    let schema = SHIPPED.schemas.iter().find(|s| s.name == "网签合同").expect("declared");
+    let field = |name: &str| schema.group.fields.iter().position(|f| f.name == name).expect("declared");
+    let (number, signed) = (field("合同号"), field("签订日"));
+    let contracts = city.records.iter().filter(|r| r.schema == schema.name);
+    let old = contracts.filter_map(|r| {
+        let Fact::Known(Value::Group(facts)) = &r.fact else { return None };
+        match (&facts[number], &facts[signed]) {
+            (Fact::Known(Value::Text(n)), Fact::Known(Value::Date(d))) if *d < day => Some(n.clone()),
+            _ => None,
+        }
+    });
+    old.collect()
+}
+
 #[test]
 fn a_city_has_every_answer_and_its_race_units_are_free() {
     let city = city::generate(2026, 4_000, &SHIPPED).expect("the shipped standard");
@@ -217,6 +233,9 @@ fn a_city_has_every_answer_and_its_race_units_are_free() {
     for answer in [Some("符合".to_owned()), Some("不符合".to_owned()), None] {
         assert!(seen.get(&answer).copied().unwrap_or(0) >= 10, "{answer:?} among {seen:?}");
     }
+    let old = signed_before(&city, Date::new(2017, 3, 16).expect("a real day"));
+    let by_transition = |a: &&city::Applicant| (4..=6).contains(&version_on(a.as_of)) && old.contains(&a.contract);
+    assert!(city.applicants.iter().filter(by_transition).count() >= 3, "some are left to the rules before");
     assert_eq!(city.race_units.len(), city::RACE_UNITS);
     for (name, expected) in [("权利负担核查", "可转移"), ("查封登记", "准予查封"), ("二手房转移登记", "准予登记")]
     {

@@ -28,6 +28,8 @@ pub(super) fn file_contracts(
         let unit = identity::unit(application.district, CONTRACT_PARCELS + number as u32 / 50, number as u32 + 1);
         let sellers = if application.new_build { Vec::new() } else { vec![(seller.as_str(), "示例卖方")] };
         let filed = application.as_of;
+        // Most are filed within days; one in eight waits for more than half a year, some of them past a change of the rules.
+        let signed = filed.add_days(if number % 8 == 0 { -200 } else { -3 });
         file_contract(
             registrar,
             &contract,
@@ -36,7 +38,7 @@ pub(super) fn file_contracts(
             &unit,
             &[(&person.id, &person.name)],
             &sellers,
-            filed,
+            (signed, filed),
         )?;
         applicants.push(Applicant {
             citizen: person.id.clone(),
@@ -59,7 +61,7 @@ fn file_contract(
     unit: &str,
     buyers: &[(&str, &str)],
     sellers: &[(&str, &str)],
-    filed: Date,
+    (signed, filed): (Date, Date),
 ) -> Result<(), CityFault> {
     let parties = |who: &[(&str, &str)]| {
         Cell::List(
@@ -76,7 +78,7 @@ fn file_contract(
         ("买受人", parties(buyers)),
         ("出卖人", parties(sellers)),
         ("价款", Cell::Number(250_000_000)),
-        ("签订日", Cell::Day(filed.add_days(-3))),
+        ("签订日", Cell::Day(signed)),
         ("备案日", Cell::Day(filed)),
         ("状态", Cell::Variant("已备案")),
     ];
@@ -276,7 +278,16 @@ fn race(
         summary.titles += 1;
         let contract = format!("NJ2026R{n:05}");
         let (seller, buys) = ([(owner.id.as_str(), owner.name.as_str())], [(buyer.id.as_str(), buyer.name.as_str())]);
-        file_contract(registrar, &contract, "存量住房", district, &unit, &buys, &seller, day(2026, 1, 5))?;
+        file_contract(
+            registrar,
+            &contract,
+            "存量住房",
+            district,
+            &unit,
+            &buys,
+            &seller,
+            (day(2026, 1, 2), day(2026, 1, 5)),
+        )?;
         units.push(RaceUnit {
             unit,
             owner: owner.id.clone(),
