@@ -105,6 +105,10 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
     for (i, module) in checked.iter().enumerate() {
         let policies = lower_policies(module, report);
         for policy in &policies {
+            if !policy.checked.faults.is_empty() {
+                proofs::show_faults(policy, modules[i].language, report);
+                continue;
+            }
             let mut own = Report::default();
             proofs::check(policy, modules[i].language, &mut own);
             own.drop_echoes(&policy.checked.older);

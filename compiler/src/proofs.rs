@@ -6,6 +6,7 @@
 mod arms;
 mod exceptions;
 mod rules;
+mod tables;
 
 use crate::ast::Language;
 use crate::check::report::Report;
@@ -36,13 +37,24 @@ pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
     }
 }
 
+/// Lets the findings on a policy's tables, which `report` has, show tests. Nothing else is proved of such a policy: what
+/// rests on a table with a fault would be told twice.
+pub(crate) fn show_faults(policy: &Policy, language: Language, report: &mut Report) {
+    tables::check(&mut Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0 }, report);
+}
+
 impl Proof<'_> {
     /// Attaches the point as a ready-made test, or as words if it cannot be made one.
     fn with_witness(&mut self, finding: Diagnostic, point: &Point, shows: Shows<'_>) -> Diagnostic {
+        let title = self.title();
+        finding.witness(witness::test(self.policy, point, &title, self.language, shows))
+    }
+
+    /// The title of the next test.
+    fn title(&mut self) -> String {
         self.shown += 1;
         let word = if self.language == Language::Zh { "反例" } else { "counterexample" };
-        let title = format!("{word} {} {}", self.policy.name, self.shown);
-        finding.witness(witness::test(self.policy, point, &title, self.language, shows))
+        format!("{word} {} {}", self.policy.name, self.shown)
     }
 
     /// What is said when a question is not answered.

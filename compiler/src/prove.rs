@@ -80,6 +80,9 @@ pub(crate) enum Pin {
     Text(String),
 }
 
+/// The words that the cells of a row let through, by column; `None`: any.
+pub(crate) type Cells = [Option<Vec<(i64, i64)>>];
+
 /// Answers questions about the guards of one policy.
 pub(crate) struct Prover<'a> {
     opener: Opener<'a>,
@@ -92,9 +95,21 @@ impl<'a> Prover<'a> {
         Self { opener: Opener::new(policy), left: POLICY_STEPS_MAX }
     }
 
-    /// Whether expressions can have these words.
-    pub(crate) fn equal(&mut self, words: &[(&TypedExpr, i64)]) -> Verdict {
-        self.pinned(&[], words, &|_| None)
+    /// Whether all of these rows of a table can let one input through, and none of those.
+    pub(crate) fn rows(&mut self, columns: &[TypedExpr], all: &[&Cells], none: &[&Cells]) -> Verdict {
+        self.question(|o| {
+            let mut tested = Vec::new();
+            for column in columns {
+                tested.push(o.open(column)?);
+            }
+            let mut meeting = Store::TRUE;
+            for (cells, truth) in all.iter().map(|c| (c, true)).chain(none.iter().map(|c| (c, false))) {
+                let row = o.row(&tested, cells)?;
+                let row = if truth { row } else { o.store.not(row)? };
+                meeting = o.store.and(meeting, row)?;
+            }
+            Ok(meeting)
+        })
     }
 
     /// Whether all of these (guard, truth) and (expression, word) can be so at once while terms are what they are pinned to.

@@ -9,6 +9,7 @@ pub use mapping::Mapping;
 pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_type_en, show_word, show_word_en};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
+use crate::diagnostics::Code;
 use crate::package::CitationText;
 use crate::source::Span;
 use guiju_runtime::date::Date;
@@ -397,8 +398,32 @@ pub struct Policy {
     pub older: Vec<Span>,
     /// Titles of its transitions.
     pub transitions: Vec<Span>,
+    /// What was found wrong with its tables, which inputs can show; a policy with any is refused.
+    pub faults: Vec<TableFault>,
     /// Where.
     pub span: Span,
+}
+
+/// What is wrong with a table at some of its points.
+#[derive(Clone, Debug)]
+pub struct TableFault {
+    /// Name of the table.
+    pub table: String,
+    /// The finding that told of it: its code and place.
+    pub finding: (Code, Span),
+    /// Where.
+    pub shown: FaultShown,
+    /// The point of it that the finding names, a word a column; empty if it names none.
+    pub named: Vec<i64>,
+}
+
+/// The points of a table where a fault shows.
+#[derive(Clone, Debug)]
+pub enum FaultShown {
+    /// No row lets these points through: by column the words, closed intervals.
+    Gap(Vec<Vec<(i64, i64)>>),
+    /// All these rows let some point through.
+    Together(Vec<usize>),
 }
 
 /// A checked sharing policy.

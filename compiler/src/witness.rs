@@ -18,7 +18,7 @@ use crate::interpret;
 use crate::ir::TraceId;
 use crate::package::Policy;
 use crate::prove::Point;
-use crate::typed::{TypedExpr, show_word, show_word_en};
+use crate::typed::{show_word, show_word_en};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner};
 use guiju_runtime::trace::Truth;
@@ -68,22 +68,6 @@ pub(crate) fn concrete(
     let explanation = explain(policy, evaluation.1.words(), &evaluation.0);
     let expected = explanation.outcomes.iter().map(|o| (o.name.clone(), o.value.clone())).collect();
     Some(Case { policy, title, facts: &facts, expected, language, remark: None }.text())
-}
-
-/// A ready-made test of a point of a table: each column with its word. For table checks, which find gaps and overlaps by
-/// their own means.
-#[expect(dead_code, reason = "table checks ask this")]
-pub(crate) fn of_columns(
-    policy: &Policy,
-    columns: &[(&TypedExpr, i64)],
-    title: &str,
-    language: Language,
-    shows: Shows<'_>,
-) -> Option<String> {
-    match crate::prove::Prover::new(&policy.checked).equal(columns) {
-        crate::prove::Verdict::Possible(point) => concrete(policy, &point, title, language, shows),
-        _ => None,
-    }
 }
 
 /// Runs facts of the roots, in order, through the interpreter.

@@ -135,6 +135,88 @@ fn replays(clauses: &str, witness: &str, what: &str) {
     }
 }
 
+/// A table over these columns with these rows, under a hit policy, and arms for its results.
+fn table(hit: &str, columns: &str, rows: &[&str]) -> String {
+    let rows: String = rows.iter().map(|r| format!("  | {r} |\n")).collect();
+    format!(
+        "  规则 本地 = 户口.本市 @办法 第一条\n    例外 集体 当 户口.户别 = 集体户 则 否 @办法 第一条\n\
+           定义 套数 : 整数 0..4 = 计数 房 于 住房 当 房.状态 = 现势 @办法 第一条\n\
+           定义 月数 : 整数 0..600 = 社保.累计月数 或缺 0 @办法 第一条\n\
+           表 额 : 整数 0..9 命中 {hit} @办法 第一条\n  | {columns} | => |\n{rows}\n{}",
+        // Days after the first keep every arm alive whatever the table can come to.
+        arms(
+            &[
+                "额 + 日差(2020-01-01, 基准日) = 1",
+                "额 + 日差(2020-01-01, 基准日) = 2",
+                "额 + 日差(2020-01-01, 基准日) = 9"
+            ],
+            true
+        )
+    )
+}
+
+fn table_witness(code: &str, clauses: &str) -> String {
+    let compiled = compile(&policy(clauses, ""));
+    let finding = compiled.diagnostics.iter().find(|d| d.code.as_str() == code);
+    finding.and_then(|d| d.witness.clone()).unwrap_or_else(|| panic!("{clauses}: {:?}", compiled.diagnostics))
+}
+
+fn passes(clauses: &str, test: &str) {
+    let compiled = compile(&policy(clauses, test));
+    let package = compiled.package.as_ref().unwrap_or_else(|| panic!("{:?}\n{test}", codes(&compiled)));
+    let reports = run(package, Engine::Both);
+    assert!(!reports.is_empty() && reports.iter().all(|r| r.passed()), "{test}\n{}", reports[0].text(Language::Zh));
+}
+
+/// Facts are found through what a column computes, and the row written for them is the one that decides.
+#[test]
+fn a_gap_of_a_table_is_a_test_that_reaches_it() {
+    for (columns, rows, free) in [
+        ("户口.本市 | 户口.户别", vec!["是 | 任意 | 1", "否 | 家庭户 | 2"], "任意 | 任意"),
+        ("套数", vec!["0..1 | 1", "3..4 | 2"], "任意"),
+        ("套数 | 月数", vec!["0 | 任意 | 1", "1..4 | 不满 24 | 2", "1..3 | 24 以上 | 1"], "任意 | 任意"),
+        ("本地 | 套数", vec!["否 | 任意 | 1", "是 | 0..3 | 2"], "任意 | 任意"),
+        // The region first found cannot be; another that the rows leave out can.
+        ("本地 | 户口.本市 | 套数", vec!["否 | 任意 | 任意 | 1", "是 | 是 | 0..2 | 2"], "任意 | 任意 | 任意"),
+    ] {
+        let witness = table_witness("E0401", &table("唯一", columns, &rows));
+        assert!(witness.contains("期望 结果 = 待定"), "{columns}: {witness}");
+        let last = format!("{free} | 9");
+        let mended: Vec<&str> = rows.iter().copied().chain([last.as_str()]).collect();
+        let decided = witness.replace("期望 结果 = 待定", "期望 结果 = 丙");
+        passes(&table("顺序", columns, &mended), &decided);
+    }
+}
+
+#[test]
+fn rows_that_meet_are_a_test_on_which_each_decides_when_it_comes_first() {
+    for (code, hit, columns, rows) in [
+        ("E0402", "唯一", "户口.本市 | 户口.户别", ["是 | 任意 | 2", "任意 | 任意 | 1"]),
+        ("E0402", "唯一", "套数 | 月数", ["满 2 | 任意 | 2", "任意 | 任意 | 1"]),
+        ("E0407", "任一", "本地 | 套数", ["是 | 满 1 | 2", "任意 | 任意 | 1"]),
+    ] {
+        let witness = table_witness(code, &table(hit, columns, &rows));
+        assert!(witness.contains("期望 结果 = 乙"), "{columns}: {witness}");
+        passes(&table("顺序", columns, &rows), &witness);
+        // The other row decides where the first is no more.
+        passes(&table("顺序", columns, &rows[1..]), &witness.replace("期望 结果 = 乙", "期望 结果 = 甲"));
+    }
+    // Rows that come to too much together.
+    let rows = ["满 1 | 6", "满 2 | 5"];
+    let witness = table_witness("E0601", &table("合计 空则 0", "套数", &rows));
+    passes(
+        &table("合计 空则 0", "套数", &["满 1 | 6", "满 2 | 3"]),
+        &witness.replace("期望 结果 = 丁", "期望 结果 = 丙"),
+    );
+}
+
+#[test]
+fn a_gap_that_nothing_reaches_says_so() {
+    let rows = ["否 | 任意 | 1", "是 | 是 | 2"];
+    let witness = table_witness("E0401", &table("唯一", "本地 | 户口.本市", &rows));
+    assert_eq!(witness, "| 是 | 否 | => |\n// 各列相互牵连，没有事实能落在这里；仍须写明，或改用互不牵连的列");
+}
+
 /// A second outcome that needs all the evidence, so that nothing counts as unused.
 fn used(clauses: &str) -> String {
     format!(

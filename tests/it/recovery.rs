@@ -154,7 +154,10 @@ pub(crate) fn seed_and_rounds(rounds: usize) -> (u64, usize) {
 fn a_fault_in_one_item_changes_nothing_told_of_another() {
     let (seed, rounds) = seed_and_rounds(60);
     let mut dice = Dice(seed);
-    let compilations = shipped();
+    // A version that takes an older one for its transition does not stand alone, and beside it a gap would be told.
+    let mut compilations = shipped();
+    compilations.retain(|files| compile(files).diagnostics.is_empty());
+    assert!(compilations.len() >= 5, "only {} compilations are without findings", compilations.len());
     let mut refused = 0;
     for round in 0..rounds {
         let files = &compilations[dice.below(compilations.len())];

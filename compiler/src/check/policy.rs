@@ -23,7 +23,7 @@ const OUTCOMES_MAX: usize = 16;
 
 /// Checks a policy.
 pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) -> Option<Policy> {
-    let before = report.refused();
+    let before = report.broken();
     bounds(item, report)?;
     names_unique(item, report);
     let mut values = Values { scope, inputs: Vec::new(), evidence: Vec::new(), definitions: BTreeMap::new() };
@@ -67,8 +67,9 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
         span: item.name.span,
         older: Vec::new(),
         transitions: Vec::new(),
+        faults: report.take_faults(),
     };
-    (before || !report.refused()).then_some(policy)
+    (before || !report.broken()).then_some(policy)
 }
 
 fn bounds(item: &ast::PolicyItem, report: &mut Report) -> Option<()> {

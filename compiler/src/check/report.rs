@@ -4,6 +4,7 @@
 
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::source::Span;
+use crate::typed::{FaultShown, TableFault};
 
 /// Most findings kept.
 pub(crate) const FINDINGS_MAX: usize = 200;
@@ -16,11 +17,30 @@ const CANDIDATES_MAX: usize = 512;
 pub(crate) struct Report {
     findings: Vec<Diagnostic>,
     refused: bool,
+    /// Whether some error leaves no tree to go on with.
+    broken: bool,
+    faults: Vec<TableFault>,
 }
 
 impl Report {
     /// Adds a finding; past the bound only its severity is kept.
     pub(crate) fn add(&mut self, finding: Diagnostic) {
+        self.broken |= finding.severity == Severity::Error;
+        self.keep(finding);
+    }
+
+    /// Adds a finding on a table whose tree is whole, so that the policy can still be run to show the fault.
+    pub(crate) fn add_fault(&mut self, finding: Diagnostic, table: &str, shown: FaultShown, named: Vec<i64>) {
+        self.faults.push(TableFault {
+            table: table.to_owned(),
+            finding: (finding.code, finding.primary),
+            shown,
+            named,
+        });
+        self.keep(finding);
+    }
+
+    fn keep(&mut self, finding: Diagnostic) {
         self.refused |= finding.severity == Severity::Error;
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
@@ -30,7 +50,22 @@ impl Report {
     /// Adds all findings of another report.
     pub(crate) fn merge(&mut self, other: Self) {
         self.refused |= other.refused;
-        other.findings.into_iter().for_each(|f| self.add(f));
+        self.broken |= other.broken;
+        self.faults.extend(other.faults);
+        other.findings.into_iter().for_each(|f| self.keep(f));
+    }
+
+    /// The faults of tables added so far, each once.
+    pub(crate) fn take_faults(&mut self) -> Vec<TableFault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Gives a finding another witness, made of the one it has; a finding that was dropped stays so.
+    pub(crate) fn show(&mut self, (code, primary): (Code, Span), witness: impl FnOnce(Option<String>) -> String) {
+        let found = self.findings.iter_mut().find(|d| d.code == code && d.primary == primary);
+        if let Some(finding) = found {
+            finding.witness = Some(witness(finding.witness.take()));
+        }
     }
 
     /// Drops what older versions linked into a policy only seem to lack there: that their parts are not needed, or cannot
@@ -68,6 +103,11 @@ impl Report {
                 self.refused = true;
             }
         }
+    }
+
+    /// Whether any finding was an error that leaves no tree to go on with.
+    pub(crate) fn broken(&self) -> bool {
+        self.broken
     }
 
     /// Whether any finding was an error.

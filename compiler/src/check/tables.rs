@@ -1,6 +1,7 @@
 //! Decision tables: typing of heads, columns and rows. What is proved of them is in `tables/proof.rs`, over the space of
 //! `tables/space.rs`; which rows could be one is in `tables/merging.rs`.
-//! Invariant: a table it returns has `complete` set only if no point of the space is left, but for what `空则` answers.
+//! Invariant: a table it returns has `complete` set only if no point of the space is left, but for what `空则` answers; one
+//! that is returned with a fault has a finding that refuses the policy.
 //! Must not know: how tables are lowered.
 
 mod merging;
@@ -57,13 +58,16 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
         Some(empty) => Some(result(empty, &ty, clause.ty.span, values, report)?),
         None => None,
     };
-    proof::Proof { clause, columns: &columns, rows: &rows, empty: empty.as_ref(), ty: &ty }.run(report)?;
-    merging::hint(clause, &columns, &rows, report);
+    let complete =
+        proof::Proof { clause, columns: &columns, rows: &rows, empty: empty.as_ref(), ty: &ty }.run(report)?;
+    if complete {
+        merging::hint(clause, &columns, &rows, report);
+    }
     Some(Definition {
         name: clause.name.text.clone(),
         ty,
         optional: false,
-        body: Body::Table { hit: clause.hit, columns, rows, empty, complete: true },
+        body: Body::Table { hit: clause.hit, columns, rows, empty, complete },
         citation: values.scope.cite(clause.citation.as_ref(), report),
         span: clause.name.span,
     })

@@ -36,6 +36,10 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     let evidence = evidence(&mut lowering, checked)?;
     let mut rules = Vec::new();
     for (i, definition) in checked.definitions.iter().enumerate() {
+        let faulty = checked.faults.iter().any(|f| f.table == definition.name);
+        if matches!(definition.body, Body::Table { complete: false, .. }) && !faulty {
+            return Err(LowerFault::Internal("a table not proved complete".into()));
+        }
         rules.push(lowering.definition(definition, flow, flow.definitions[i].class())?);
     }
     let mut settled: BTreeMap<(usize, usize), Vec<StepId>> = BTreeMap::new();
@@ -235,10 +239,7 @@ impl Lowering {
                 self.chain(d, exceptions, None, &guards, base_step)?
             }
             Body::Table { columns, rows, hit, empty, complete } => {
-                if !complete {
-                    return Err(LowerFault::Internal("a table not proved complete".into()));
-                }
-                let table = Table { d, columns, rows, hit: *hit, empty: empty.as_ref() };
+                let table = Table { d, columns, rows, hit: *hit, empty: empty.as_ref(), complete: *complete };
                 self.table(&table, flow, &mut info)?
             }
         };

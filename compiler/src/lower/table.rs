@@ -6,19 +6,20 @@ use super::expr::any_of;
 use super::{LowerFault, Lowering, kind_of};
 use crate::ast::{ClassWord, HitWord};
 use crate::check::flow::Flow;
-use crate::ir::{Binary, Expr, Kind, StepId};
+use crate::ir::{Base, Binary, Expr, Kind, Place, StepId, WordAt};
 use crate::package::{GuardInfo, PointKind, RuleInfo};
 use crate::typed::{Definition, TableRow, TypedExpr, domain};
 use guiju_runtime::value::Type;
 use std::cmp::Reverse;
 
-/// A table proved complete.
+/// A table. One that is not complete belongs to a policy that is refused, and is run only to show the gap.
 pub(super) struct Table<'a> {
     pub(super) d: &'a Definition,
     pub(super) columns: &'a [TypedExpr],
     pub(super) rows: &'a [TableRow],
     pub(super) hit: HitWord,
     pub(super) empty: Option<&'a TypedExpr>,
+    pub(super) complete: bool,
 }
 
 fn select(kind: Kind, guard: Expr, then: Expr, other: Expr) -> Expr {
@@ -34,6 +35,8 @@ impl Lowering {
     pub(super) fn table(&mut self, table: &Table<'_>, flow: &Flow, info: &mut RuleInfo) -> Result<StepId, LowerFault> {
         let guards = self.row_guards(table, flow, info)?;
         match table.hit {
+            // Of a table with a gap it only matters where no row holds.
+            _ if !table.complete => self.first_of(table, &guards),
             HitWord::Unique | HitWord::Any | HitWord::Ordered => self.first_of(table, &guards),
             HitWord::Sum | HitWord::Count => {
                 let total = self.sum_of(table, &guards)?;
@@ -44,6 +47,13 @@ impl Lowering {
                 self.or_empty(table, &guards, best)
             }
         }
+    }
+
+    /// What is known on no as-of date from 1970-01-04 on: its state is read from the date's word, of which only 0 and 2 would
+    /// be states of something known or absent.
+    fn unknown(&mut self, name: &str, kind: Kind) -> StepId {
+        let as_of = WordAt { base: Base::Frame, offset: self.layout.roots.first().map_or(0, |r| r.first) };
+        self.step(name.to_owned(), kind, Expr::Load(kind, Place { word: as_of, states: vec![as_of] }), None)
     }
 
     fn row_value(&mut self, table: &Table<'_>, row: &TableRow) -> Result<StepId, LowerFault> {
@@ -83,7 +93,10 @@ impl Lowering {
     /// The value of the first row that holds.
     fn first_of(&mut self, table: &Table<'_>, guards: &[StepId]) -> Result<StepId, LowerFault> {
         let kind = kind_of(&table.d.ty);
-        let mut result = None;
+        let mut result = match table.complete {
+            true => None,
+            false => Some(self.unknown(&table.d.name, kind)),
+        };
         for (guard, row) in guards.iter().zip(table.rows).rev() {
             let value = self.row_value(table, row)?;
             result = Some(match result {

@@ -1,6 +1,7 @@
 //! Decision tables as diagrams, hit policy by hit policy. Invariant: says of known values what the lowered table says.
 //! Must not know: how tables are proved complete.
 
+use super::Cells;
 use super::diagram::{Leaf, NodeId, Spent, Store};
 use super::open::{Built, Opener, Pairing};
 use crate::ast::HitWord;
@@ -84,7 +85,7 @@ impl Opener<'_> {
     }
 
     /// Where all cells of a row let their column's value through.
-    pub(super) fn row(&mut self, columns: &[NodeId], cells: &[Option<Vec<(i64, i64)>>]) -> Built {
+    pub(super) fn row(&mut self, columns: &[NodeId], cells: &Cells) -> Built {
         let mut guard = Store::TRUE;
         for (column, cell) in columns.iter().zip(cells) {
             let Some(parts) = cell else { continue };

@@ -1,13 +1,13 @@
 //! What is proved of a table, and how a failure is told: no gap, no forbidden overlap, no row that never decides, and the
 //! range of what rows come to together. Owns the wording.
-//! Invariant: a witness lies inside the columns' types; its row can be pasted into the table. Must not know: how points are
-//! found.
+//! Invariant: a witness lies inside the columns' types; its row can be pasted into the table. Where the rest of the policy
+//! is whole, the witness becomes a test later (`proofs/tables.rs`). Must not know: how points are found.
 
 use super::space::{Point, Rows, Space, TooIntricate, Words};
 use crate::ast::{self, HitWord};
 use crate::check::report::Report;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::typed::{TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
+use crate::typed::{FaultShown, TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::value::Type;
 
@@ -24,8 +24,9 @@ pub(super) struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Proves all that the table's hit policy asks for; `None` if some of it does not hold or cannot be shown.
-    pub(super) fn run(&self, report: &mut Report) -> Option<()> {
+    /// Proves all that the table's hit policy asks for, and tells whether every point has a result; `None` if something is
+    /// wrong that no point shows, or cannot be proved.
+    pub(super) fn run(&self, report: &mut Report) -> Option<bool> {
         let domains: Vec<(i64, i64)> = self.columns.iter().map(|c| domain(&c.ty)).collect();
         let cells: Vec<Vec<Words>> = self
             .rows
@@ -48,15 +49,15 @@ impl Proof<'_> {
         proved.ok().flatten()
     }
 
-    fn prove(&self, space: &mut Space, report: &mut Report) -> Result<Option<()>, TooIntricate> {
+    fn prove(&self, space: &mut Space, report: &mut Report) -> Result<Option<bool>, TooIntricate> {
         match self.clause.hit {
             HitWord::Unique | HitWord::Any => self.overlaps(space, report),
             _ => {}
         }
         self.dead_rows(space, report)?;
         let whole = self.complete(space, report)?;
-        if whole.is_some() && matches!(self.clause.hit, HitWord::Sum | HitWord::Count) {
-            return self.total(space, report);
+        if whole == Some(true) && matches!(self.clause.hit, HitWord::Sum | HitWord::Count) {
+            self.total(space, report)?;
         }
         Ok(whole)
     }
@@ -96,11 +97,10 @@ impl Proof<'_> {
                     "with `hit any` rows may overlap only where results are equal; narrow one, or write `hit ordered`",
                 )
             };
-            report.add(
-                finding
-                    .label(self.rows[i].span, "先有的一行", "the earlier row")
-                    .witness(format!("| {} | => |", self.cells(&shared))),
-            );
+            let finding = finding
+                .label(self.rows[i].span, "先有的一行", "the earlier row")
+                .witness(format!("| {} | => |", self.cells(&shared)));
+            report.add_fault(finding, name, FaultShown::Together(vec![i, j]), self.named(&shared));
         }
     }
 
@@ -139,16 +139,16 @@ impl Proof<'_> {
         report.add(finding);
     }
 
-    /// Whether every point has a result.
-    fn complete(&self, space: &mut Space, report: &mut Report) -> Result<Option<()>, TooIntricate> {
+    /// Whether every point has a result; `None` if `空则` is never used.
+    fn complete(&self, space: &mut Space, report: &mut Report) -> Result<Option<bool>, TooIntricate> {
         let hit = self.clause.hit;
         if hit == HitWord::Count {
-            return Ok(Some(()));
+            return Ok(Some(true));
         }
         let all = space.all();
         let hole = space.uncovered(None, all)?;
         match (hole, self.empty) {
-            (None, None) | (Some(_), Some(_)) => Ok(Some(())),
+            (None, None) | (Some(_), Some(_)) => Ok(Some(true)),
             (None, Some(empty)) => {
                 report.add(
                     Diagnostic::new(
@@ -163,6 +163,7 @@ impl Proof<'_> {
             }
             (Some(hole), None) => {
                 let (name, point) = (self.name(), self.point(&hole.point));
+                let row = format!("| {} | => |", self.cells(&hole.region));
                 let finding = Diagnostic::new(
                     Code::TableGap,
                     self.clause.name.span,
@@ -171,21 +172,25 @@ impl Proof<'_> {
                 );
                 let finding = if hit.collects() {
                     finding.help(
-                        "补一行，或在命中方式后写 `空则 …` 说明没有行命中时的结果",
-                        "add a row, or write `empty …` after the hit policy for what no row covers",
+                        format!("补一行 `{row}`，或在命中方式后写 `空则 …` 说明没有行命中时的结果"),
+                        format!("add a row `{row}`, or write `empty …` after the hit policy for what no row covers"),
                     )
                 } else {
-                    finding.help("补一行，或把某一格改为 `任意`", "add a row, or make a cell `any`")
+                    finding.help(
+                        format!("补一行 `{row}`，或把某一格改为 `任意`"),
+                        format!("add a row `{row}`, or make a cell `any`"),
+                    )
                 };
-                report.add(finding.witness(format!("| {} | => |", self.cells(&hole.region))));
-                Ok(None)
+                let named = self.named(&hole.point);
+                report.add_fault(finding.witness(row), name, FaultShown::Gap(hole.region), named);
+                Ok(Some(false))
             }
         }
     }
 
     /// The range of a sum or a count over the rows that match together: the worst case is looked for among the points, so it
     /// is exact as far as the columns are independent.
-    fn total(&self, space: &mut Space, report: &mut Report) -> Result<Option<()>, TooIntricate> {
+    fn total(&self, space: &mut Space, report: &mut Report) -> Result<(), TooIntricate> {
         let counts = self.clause.hit == HitWord::Count;
         let range = |row: &TableRow| if counts { (1, 1) } else { domain(&row.value.ty) };
         let lows: Vec<i128> = self.rows.iter().map(|r| -i128::from(range(r).0)).collect();
@@ -196,7 +201,7 @@ impl Proof<'_> {
         let bad = |(sum, _): &(i128, Rows)| *sum < i128::from(declared_low) || *sum > i128::from(declared_high);
         let ends = (least.map_or(0, |(sum, _)| sum), most.map_or(0, |(sum, _)| sum));
         let wide = (ends.0.min(declared_low.into()), ends.1.max(declared_high.into()));
-        let Some((sum, rows)) = most.filter(bad).or(least.filter(bad)) else { return Ok(Some(())) };
+        let Some((sum, rows)) = most.filter(bad).or(least.filter(bad)) else { return Ok(()) };
         // A sum of many rows may leave a word, and then has no text of its type.
         let shown = |word: i128, show: fn(&Type, i64) -> String| {
             i64::try_from(word).map_or_else(|_| word.to_string(), |word| show(self.ty, word))
@@ -229,8 +234,13 @@ impl Proof<'_> {
         for row in rows.iter().take(LABELS_MAX) {
             finding = finding.label(self.rows[row].span, "同时命中的一行", "a row that matches");
         }
-        report.add(finding);
-        Ok(None)
+        report.add_fault(finding, self.name(), FaultShown::Together(rows.iter().collect()), Vec::new());
+        Ok(())
+    }
+
+    /// The words by which a point is told.
+    fn named(&self, point: &Point) -> Vec<i64> {
+        self.columns.iter().zip(point).map(|(c, words)| ordinary(&c.ty, words)).collect()
     }
 
     fn point(&self, point: &Point) -> String {
