@@ -250,7 +250,10 @@ fn check_module(module: &ast::Module, scope: Scope, linker: &Linker, report: &mu
         match item {
             Item::Policy(p) => {
                 // Each policy is judged by its own findings, so that one bad policy does not hide the next.
-                let mut own = Report::default();
+                if !report.may_begin(&p.name.text, p.name.span) {
+                    break;
+                }
+                let mut own = report.part();
                 if let Some(linked) = linker.link(p, &scope, &mut own) {
                     if let Some(mut policy) = policy::check(&linked.item, &linked.scope, &mut own) {
                         let flow = Flow::of(&policy);

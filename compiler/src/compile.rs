@@ -17,6 +17,7 @@ use crate::package::{Compiled, ModuleInfo, Package, Policy, Sharing};
 use crate::proofs;
 use crate::source::{FileId, SourceFile, Span};
 use crate::testing;
+use crate::work::{Kind, WORK_MAX, Work};
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,17 +33,23 @@ const BYTES_MAX: usize = 2 * 1024 * 1024;
 /// It runs on a stack of its own size whoever calls it. A fault of the compiler itself becomes a refusal (`E0999`), the same
 /// on every node that runs it, and ends no process.
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    stack::own(|| compile_here(files)).unwrap_or_else(|| {
+    compile_within(files, WORK_MAX)
+}
+
+/// As `compile`, but with at most so many weighted units of work: for those who look at what happens when it runs out.
+pub fn compile_within(files: &[SourceFile], work_max: u64) -> Compiled {
+    stack::own(|| compile_here(files, work_max)).unwrap_or_else(|| {
         let (zh, en) = ("编译器出错：请把这些源文件报告给开发者", "the compiler failed: please report these sources");
-        Compiled { package: None, diagnostics: vec![Diagnostic::new(Code::Internal, Span::default(), zh, en)] }
+        let finding = Diagnostic::new(Code::Internal, Span::default(), zh, en);
+        Compiled { package: None, diagnostics: vec![finding], work: Work::default() }
     })
 }
 
-fn compile_here(files: &[SourceFile]) -> Compiled {
-    let mut report = Report::default();
+fn compile_here(files: &[SourceFile], work_max: u64) -> Compiled {
+    let mut report = Report::within(work_max);
     let package = parse(files, &mut report).and_then(|modules| build(files, &modules, &mut report));
-    let refused = report.refused();
-    Compiled { package: package.filter(|_| !refused), diagnostics: report.into_findings() }
+    let (refused, work) = (report.refused(), report.work);
+    Compiled { package: package.filter(|_| !refused), diagnostics: report.into_findings(), work }
 }
 
 fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> {
@@ -70,6 +77,7 @@ fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> 
     }
     let mut modules = Vec::new();
     for (i, file) in files.iter().enumerate() {
+        report.work.add(Kind::Bytes, file.text.len() as u64);
         let (module, findings) = crate::parse::parse(FileId(i as u16), file);
         findings.into_iter().for_each(|f| report.add(f));
         modules.extend(module);
@@ -78,16 +86,18 @@ fn parse(files: &[SourceFile], report: &mut Report) -> Option<Vec<ast::Module>> 
         return (modules.len() == files.len()).then_some(modules);
     }
     // What could be read of broken sources is checked too, for its findings alone.
-    let mut own = Report::default();
+    let mut own = report.part();
     check::check(&modules, &mut own);
+    report.count_on(&own);
     let unread = modules.len() < files.len();
     echo::without(own.into_findings(), files, &modules, unread).into_iter().for_each(|f| report.add(f));
     None
 }
 
 fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> Option<Package> {
-    let mut own = Report::default();
+    let mut own = report.part();
     let checked = check::check(modules, &mut own);
+    report.count_on(&own);
     let found = own.into_findings();
     let own = echo::without(found.clone(), files, modules, false);
     // INVARIANT: silence never accepts. Two faults may each look like the other's echo; then both are told.
@@ -105,11 +115,14 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
     for (i, module) in checked.iter().enumerate() {
         let policies = lower_policies(module, report);
         for policy in &policies {
+            if !report.may_begin(&policy.name, policy.checked.span) {
+                break;
+            }
             if !policy.checked.faults.is_empty() {
                 proofs::show_faults(policy, modules[i].language, report);
                 continue;
             }
-            let mut own = Report::default();
+            let mut own = report.part();
             proofs::check(policy, modules[i].language, &mut own);
             own.drop_echoes(&policy.checked.older);
             own.refuse_dead_transitions(&policy.checked.transitions);
@@ -140,8 +153,14 @@ fn build(files: &[SourceFile], modules: &[ast::Module], report: &mut Report) -> 
 fn lower_policies(module: &CheckedModule, report: &mut Report) -> Vec<Arc<Policy>> {
     let mut all = Vec::new();
     for (policy, flow) in &module.policies {
+        if !report.may_begin(&policy.name, policy.span) {
+            break;
+        }
         match lower::policy(policy, flow) {
-            Ok(p) => all.push(Arc::new(p)),
+            Ok(p) => {
+                report.work.add(Kind::Nodes, p.nodes);
+                all.push(Arc::new(p));
+            }
             Err(fault) => report.add(lower_fault(&policy.name, policy.span, fault)),
         }
     }

@@ -14,6 +14,7 @@ pub mod source;
 pub mod summary;
 pub mod testing;
 pub mod typed;
+pub mod work;
 
 mod check;
 mod compile;

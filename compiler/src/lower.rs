@@ -113,9 +113,12 @@ impl Lowering {
         ir::verify(&program).map_err(|fault| {
             use ir::verify::VerifyReason as R;
             match fault.reason {
-                R::TooManyNodes | R::TooDeep | R::TooCostly | R::FrameTooLarge | R::DistinctTooLarge => {
-                    LowerFault::TooLarge(fault.to_string())
-                }
+                R::TooManyNodes
+                | R::TooManyFolds
+                | R::TooDeep
+                | R::TooCostly
+                | R::FrameTooLarge
+                | R::DistinctTooLarge => LowerFault::TooLarge(fault.to_string()),
                 _ => LowerFault::Internal(fault.to_string()),
             }
         })?;

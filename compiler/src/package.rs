@@ -7,6 +7,7 @@ use crate::diagnostics::Diagnostic;
 use crate::ir::{self, ListPlace, LoopVar, TraceId};
 use crate::source::{FileId, Span};
 use crate::typed;
+use crate::work::Work;
 use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::frame::{Frame, Interner, Layout};
@@ -14,7 +15,7 @@ use guiju_runtime::module::Module;
 use guiju_runtime::value::{Fact, Schema, Type, Value};
 use std::sync::Arc;
 
-pub use crate::compile::{FILES_MAX, compile};
+pub use crate::compile::{FILES_MAX, compile, compile_within};
 
 /// Everything that a set of modules declares.
 #[derive(Clone, Debug)]
@@ -96,6 +97,8 @@ pub struct Policy {
     pub reads: Vec<Read>,
     /// Worst-case cost of one evaluation in counted units: IR nodes, those inside folds times the list's bound.
     pub cost: u64,
+    /// Nodes of the program and of the keys of evidence.
+    pub nodes: u64,
     /// The checked tree it was lowered from, so that people are shown the very meaning that was hashed.
     pub checked: Arc<typed::Policy>,
 }
@@ -375,6 +378,8 @@ pub struct Compiled {
     pub package: Option<Package>,
     /// Errors, warnings and notes, in source order.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the compilation took, counted.
+    pub work: Work,
 }
 
 /// An expectation.

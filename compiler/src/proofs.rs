@@ -15,6 +15,7 @@ use crate::package::Policy;
 use crate::prove::{Point, Prover};
 use crate::source::Span;
 use crate::witness::{self, Shows};
+use crate::work::Kind;
 
 /// One policy under proof.
 struct Proof<'a> {
@@ -23,11 +24,16 @@ struct Proof<'a> {
     language: Language,
     /// Witnesses shown so far, which number their titles.
     shown: usize,
+    /// Steps taken in finding facts for them.
+    sought: u64,
 }
+
+/// Most findings of one policy that facts are sought for; later ones show words.
+const TESTS_MAX: usize = 16;
 
 /// Proves one policy; findings carry a test in the file's language.
 pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
-    let mut proof = Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0 };
+    let mut proof = Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0, sought: 0 };
     for index in 0..policy.checked.definitions.len() {
         exceptions::check(&mut proof, index, report);
         rules::check(&mut proof, index, report);
@@ -35,19 +41,37 @@ pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
     for index in 0..policy.checked.outcomes.len() {
         arms::check(&mut proof, index, report);
     }
+    proof.count(report);
 }
 
 /// Lets the findings on a policy's tables, which `report` has, show tests. Nothing else is proved of such a policy: what
 /// rests on a table with a fault would be told twice.
 pub(crate) fn show_faults(policy: &Policy, language: Language, report: &mut Report) {
-    tables::check(&mut Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0 }, report);
+    let mut proof = Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0, sought: 0 };
+    tables::check(&mut proof, report);
+    proof.count(report);
 }
 
 impl Proof<'_> {
     /// Attaches the point as a ready-made test, or as words if it cannot be made one.
     fn with_witness(&mut self, finding: Diagnostic, point: &Point, shows: Shows<'_>) -> Diagnostic {
         let title = self.title();
-        finding.witness(witness::test(self.policy, point, &title, self.language, shows))
+        let test = self.concrete(point, &title, shows);
+        finding.witness(test.unwrap_or_else(|| witness::words(point, self.language)))
+    }
+
+    /// A ready-made test of the point, if facts are found that show what they should.
+    fn concrete(&mut self, point: &Point, title: &str, shows: Shows<'_>) -> Option<String> {
+        if self.shown > TESTS_MAX {
+            return None;
+        }
+        witness::concrete(self.policy, point, title, self.language, shows, &mut self.sought)
+    }
+
+    /// Adds what was done to the work of the compilation.
+    fn count(&self, report: &mut Report) {
+        report.work.add(Kind::Proofs, self.prover.taken());
+        report.work.add(Kind::Witnesses, self.sought);
     }
 
     /// The title of the next test.

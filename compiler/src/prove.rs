@@ -87,12 +87,24 @@ pub(crate) type Cells = [Option<Vec<(i64, i64)>>];
 pub(crate) struct Prover<'a> {
     opener: Opener<'a>,
     left: u64,
+    granted: u64,
 }
 
 impl<'a> Prover<'a> {
     /// A prover for one policy.
     pub(crate) fn new(policy: &'a Policy) -> Self {
-        Self { opener: Opener::new(policy), left: POLICY_STEPS_MAX }
+        Self::within(policy, POLICY_STEPS_MAX)
+    }
+
+    /// A prover for one policy that takes at most so many steps in all.
+    pub(crate) fn within(policy: &'a Policy, steps: u64) -> Self {
+        let granted = steps.min(POLICY_STEPS_MAX);
+        Self { opener: Opener::new(policy), left: granted, granted }
+    }
+
+    /// Steps taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.granted - self.left
     }
 
     /// Whether all of these rows of a table can let one input through, and none of those.

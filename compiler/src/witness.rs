@@ -45,21 +45,20 @@ impl Shows<'_> {
     }
 }
 
-/// A ready-made test of the point, or its words with the remark that they could not be made one.
-pub(crate) fn test(policy: &Policy, point: &Point, title: &str, language: Language, shows: Shows<'_>) -> String {
-    concrete(policy, point, title, language, shows).unwrap_or_else(|| words(point, language))
-}
-
-/// A ready-made test of the point, if its facts show what they should.
+/// A ready-made test of the point, if its facts show what they should. The steps taken to find elements of lists are added
+/// to `sought`.
 pub(crate) fn concrete(
     policy: &Policy,
     point: &Point,
     title: &str,
     language: Language,
     shows: Shows<'_>,
+    sought: &mut u64,
 ) -> Option<String> {
     let mut draft = Draft::new(policy)?;
-    draft.apply(point)?;
+    let applied = draft.apply(point);
+    *sought += draft.taken();
+    applied?;
     let facts = draft.finish();
     let evaluation = run(policy, &facts)?;
     if !shows.shown(&evaluation.0) {
@@ -80,7 +79,8 @@ pub(crate) fn run(policy: &Policy, facts: &[Fact]) -> Option<(Evaluation, Frame)
     Some((interpret::run(&policy.program, frame.words()), frame))
 }
 
-fn words(point: &Point, language: Language) -> String {
+/// The words of a point, with the remark that they could not be made facts.
+pub(crate) fn words(point: &Point, language: Language) -> String {
     let mut out = String::new();
     for (source, key, word) in &point.words {
         let shown = match source.expression() {

@@ -37,6 +37,8 @@ pub struct Verdict {
     pub findings: usize,
     /// Whether a package came of it.
     pub accepted: bool,
+    /// Weighted units of work counted.
+    pub work: u64,
 }
 
 /// Compiles the sources.
@@ -50,6 +52,7 @@ pub fn run(files: &[SourceFile]) -> Verdict {
         codes,
         findings: compiled.diagnostics.len(),
         accepted: compiled.package.is_some(),
+        work: compiled.work.total(),
     }
 }
 
@@ -184,6 +187,10 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "table-one-hole", sizes: &[10, 100, 300], make: |n| table(n, 8, true, false) },
     Attack { name: "table-adversarial", sizes: &[10, 100, 300], make: |n| table(n, 8, false, true) },
     Attack { name: "table-rows", sizes: MANY, make: |n| table(n, 1, false, false) },
+    Attack { name: "costly-tables", sizes: &[2, 200], make: costly_tables },
+    Attack { name: "costly-policies", sizes: &[1, 300], make: costly_policies },
+    Attack { name: "costly-witnesses", sizes: &[4, 200], make: costly_witnesses },
+    Attack { name: "folds", sizes: &[5, 30, 60], make: folds },
     Attack { name: "tiny-faults", sizes: MANY, make: |n| policy(&many(n, |i| format!("规则 甲{i} =\n"))) },
     Attack {
         name: "tiny-faults-in-items",
@@ -292,6 +299,54 @@ fn doubling_tables(n: usize) -> Vec<String> {
 fn module_chain(n: usize) -> Vec<String> {
     let import = |i: usize| if i < n { format!("引用 丙{i} {{ 丁{i} }}\n") } else { String::new() };
     (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n{}枚举 丁{i} {{ 一 }}\n", import(i + 1))).collect()
+}
+
+/// Tables each of which takes many steps to prove: boxes that overlap everywhere.
+fn costly_tables(n: usize) -> Vec<String> {
+    let rows = many(60, |i| {
+        let cells: String =
+            (0..6).map(|c| format!(" {}..{} |", (i * 7 + c * 13) % 50, 50 + (i * 11 + c * 5) % 50)).collect();
+        format!("|{cells} {} |\n", i % 10)
+    });
+    let inputs = many(6, |c| format!("输入 列{c} : 整数 0..99\n"));
+    let head: String = (0..6).map(|c| format!(" 列{c} |")).collect();
+    policy(&format!("{inputs}{}", many(n, |i| format!("表 表{i} : 整数 0..9 命中 顺序 @法\n|{head} => |\n{rows}"))))
+}
+
+/// Policies each of which takes all the steps that a policy's proofs may.
+fn costly_policies(n: usize) -> Vec<String> {
+    let inputs = many(36, |i| format!("输入 列{i} : 整数 0..99\n"));
+    let pairs: Vec<String> = (0..18).map(|i| format!("列{i} = 列{}", i + 18)).collect();
+    let rule = |i: usize| format!("规则 则{i} = {} @法\n", pairs.join([" 或 ", " 且 "][i % 2]));
+    let item = |p: usize| {
+        format!(
+            "策略 策{p} 版本 1 由 局 施行 2020-01-01 {{\n{inputs}{}结论 乙 : {{ 一, 二 }} {{ 一 当 则0 理由 \"一\" @法\n二 其余 理由 \"二\" @法 }}\n公开 乙 至多 8 比特\n}}\n",
+            many(40, rule)
+        )
+    };
+    vec![format!("{HEAD}{}", many(n, item))]
+}
+
+/// Arms that overlap, where facts must be found element by element.
+fn costly_witnesses(n: usize) -> Vec<String> {
+    let arms =
+        many(n, |i| format!("值{i} 当 (计数 房 于 房产 当 房.数 满 {}) 满 {} 理由 \"{i}\" @法\n", i % 9, 1 + i % 60));
+    let values: String = (0..n).map(|i| format!("{}值{i}", if i > 0 { ", " } else { "" })).collect();
+    policy(&format!(
+        "取证 房产 = 全部 证(号 = 申请人) 至多 64\n结论 乙 : {{ {values} }} 命中 唯一 {{\n{arms}}}\n公开 乙 至多 20 比特\n"
+    ))
+}
+
+/// Forty loops over lists a rule; a program has at most so many.
+fn folds(n: usize) -> Vec<String> {
+    let counts: Vec<String> =
+        (0..40).map(|k| format!("(计数 房 于 房产 当 房.数 = {}) 满 {}", k % 10, 1 + k % 3)).collect();
+    let rules = many(n, |i| format!("规则 甲{i} = {} @法\n", counts.join(" 且 ")));
+    let all: Vec<String> = (0..n).map(|i| format!("甲{i}")).collect();
+    policy(&format!(
+        "取证 房产 = 全部 证(号 = 申请人) 至多 4\n{rules}结论 乙 : {{ 一, 二 }} {{ 一 当 {} 理由 \"一\" @法\n二 其余 理由 \"二\" @法 }}\n公开 乙 至多 8 比特\n",
+        all.join(" 或 ")
+    ))
 }
 
 fn before_lists(n: usize) -> Vec<String> {

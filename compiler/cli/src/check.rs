@@ -6,6 +6,7 @@ use crate::report::Report;
 use crate::sources;
 use guiju_compiler::diagnostics::{Diagnostic, render};
 use guiju_compiler::package::compile;
+use guiju_compiler::work::KINDS;
 
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &Check, report: &mut Report) -> Ending {
@@ -26,6 +27,15 @@ pub(crate) fn run(arguments: &Check, report: &mut Report) -> Ending {
         } else {
             report.line(&format!("{files} 个文件, 没有错误"), &format!("files: {files}, no errors"));
         }
+    }
+    if arguments.work {
+        for kind in KINDS {
+            let (units, weight) = (compiled.work.of(kind), kind.weight());
+            report
+                .line(&format!("步数 {}: {units} × {weight}", kind.zh()), &format!("work {kind}: {units} × {weight}"));
+        }
+        let (total, max) = (compiled.work.total(), compiled.work.max());
+        report.line(&format!("步数 共 {total}, 上限 {max}"), &format!("work in all: {total} of {max}"));
     }
     report.end(if refused { Ending::Fault } else { Ending::Well })
 }

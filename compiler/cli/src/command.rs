@@ -85,6 +85,9 @@ pub(crate) struct Fmt {
 /// `guiju check`
 #[derive(Debug, Args)]
 pub(crate) struct Check {
+    /// Print how much work was counted, by kind, and how much there may be
+    #[arg(long)]
+    pub(crate) work: bool,
     /// One JSON object a finding
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::source::Span;
 use crate::typed::{FaultShown, TableFault};
+use crate::work::Work;
 
 /// Most findings kept.
 pub(crate) const FINDINGS_MAX: usize = 200;
@@ -20,9 +21,53 @@ pub(crate) struct Report {
     /// Whether some error leaves no tree to go on with.
     broken: bool,
     faults: Vec<TableFault>,
+    /// What the compilation has done so far.
+    pub(crate) work: Work,
+    /// Whether the work ran out and the item before which it did has been named.
+    stopped: bool,
 }
 
 impl Report {
+    /// A report of a compilation that may take so much work.
+    pub(crate) fn within(work_max: u64) -> Self {
+        Self { work: Work::within(work_max), ..Self::default() }
+    }
+
+    /// A report of one part, which goes on counting the work.
+    pub(crate) fn part(&self) -> Self {
+        Self { work: self.work, stopped: self.stopped, ..Self::default() }
+    }
+
+    /// Goes on counting where a part ended.
+    pub(crate) fn count_on(&mut self, part: &Self) {
+        self.work = self.work.later(part.work);
+        self.stopped |= part.stopped;
+    }
+
+    /// Whether there is work left for an item; a finding once there is none.
+    pub(crate) fn may_begin(&mut self, name: &str, span: Span) -> bool {
+        if !self.work.is_spent() {
+            return true;
+        }
+        // What comes after it is not begun either, and needs no word of its own.
+        if !std::mem::replace(&mut self.stopped, true) {
+            let max = self.work.max();
+            self.add(
+                Diagnostic::new(
+                    Code::TooLarge,
+                    span,
+                    format!("检查到 `{name}` 为止，全部源文件所需的步数已超过上限 {max}"),
+                    format!("before `{name}`, checking all sources has taken more than the {max} steps allowed"),
+                )
+                .help(
+                    "分几次编译互不引用的模块；`guiju check --work` 列出各项步数",
+                    "compile modules that do not import one another separately; `guiju check --work` lists the steps",
+                ),
+            );
+        }
+        false
+    }
+
     /// Adds a finding; past the bound only its severity is kept.
     pub(crate) fn add(&mut self, finding: Diagnostic) {
         self.broken |= finding.severity == Severity::Error;
@@ -51,6 +96,7 @@ impl Report {
     pub(crate) fn merge(&mut self, other: Self) {
         self.refused |= other.refused;
         self.broken |= other.broken;
+        self.count_on(&other);
         self.faults.extend(other.faults);
         other.findings.into_iter().for_each(|f| self.keep(f));
     }

@@ -39,6 +39,9 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
         return None;
     }
     fits_hit(clause, &ty, report)?;
+    if !report.may_begin(&clause.name.text, clause.name.span) {
+        return None;
+    }
     let mut columns = Vec::new();
     for path in &clause.columns {
         columns.push(column(path, values, report)?);

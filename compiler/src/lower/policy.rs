@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 /// The roots of a policy's frames: the as-of date, inputs, evidence.
 fn layout(checked: &typed::Policy) -> Result<Layout, LowerFault> {
+    told(checked)?;
     let mut roots = vec![("基准日".to_owned(), Type::Date)];
     roots.extend(checked.inputs.iter().map(|i| (i.name.clone(), i.ty.clone())));
     roots.extend(checked.evidence.iter().map(|e| (e.name.clone(), type_of_evidence(e))));
@@ -36,10 +37,6 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     let evidence = evidence(&mut lowering, checked)?;
     let mut rules = Vec::new();
     for (i, definition) in checked.definitions.iter().enumerate() {
-        let faulty = checked.faults.iter().any(|f| f.table == definition.name);
-        if matches!(definition.body, Body::Table { complete: false, .. }) && !faulty {
-            return Err(LowerFault::Internal("a table not proved complete".into()));
-        }
         rules.push(lowering.definition(definition, flow, flow.definitions[i].class())?);
     }
     let mut settled: BTreeMap<(usize, usize), Vec<StepId>> = BTreeMap::new();
@@ -76,6 +73,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
             rest_kept: write.rest_kept,
         });
     }
+    let nodes = lowering.nodes;
     let (program, points, layout) = lowering.finish()?;
     verify_keys(&program, &evidence)?;
     Ok(Policy {
@@ -94,6 +92,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         layout,
         cost: ir::verify::cost(&program),
         program,
+        nodes,
         outcomes,
         releases: checked.releases.iter().map(release).collect(),
         writes,
@@ -102,6 +101,14 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         reads: reads(checked, flow),
         checked: Arc::new(checked.clone()),
     })
+}
+
+/// A table with a gap is lowered only where a finding refuses its policy.
+fn told(checked: &typed::Policy) -> Result<(), LowerFault> {
+    let untold = checked.definitions.iter().any(|d| {
+        matches!(d.body, Body::Table { complete: false, .. }) && checked.faults.iter().all(|f| f.table != d.name)
+    });
+    if untold { Err(LowerFault::Internal("a table not proved complete".into())) } else { Ok(()) }
 }
 
 /// Key expressions run apart from the program, so they are verified apart.

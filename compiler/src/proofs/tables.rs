@@ -3,17 +3,14 @@
 //! took every value of its type; here the columns are opened, so that facts must reach the row through what they compute.
 //! Must not know: how points of tables are found, or how diagrams work.
 
-use super::Proof;
+use super::{Proof, TESTS_MAX};
 use crate::ast::Language;
 use crate::check::report::Report;
 use crate::ir::TraceId;
 use crate::package::PointKind;
 use crate::prove::{Cells, Verdict};
 use crate::typed::{Body, Definition, FaultShown, TableFault, TableRow, TypedExpr};
-use crate::witness::{self, Shows};
-
-/// Most faults of one policy that tests are made for.
-const TESTS_MAX: usize = 16;
+use crate::witness::Shows;
 
 /// What came of the search.
 enum Found {
@@ -87,7 +84,7 @@ fn first(proof: &mut Proof<'_>, columns: &[TypedExpr], questions: &[Question<'_>
     let mut found = Found::Nothing;
     for (all, none) in questions {
         found = match proof.prover.rows(columns, all, none) {
-            Verdict::Possible(point) => match witness::concrete(proof.policy, &point, &title, proof.language, shows) {
+            Verdict::Possible(point) => match proof.concrete(&point, &title, shows) {
                 Some(test) => return Found::Test(test),
                 None => Found::Nothing,
             },

@@ -9,6 +9,7 @@ use crate::prove::{Pin, Point, Source};
 use crate::typed::{Access, Node, Start, TypedExpr, domain};
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::value::{Fact, Type, Value};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Facts of the roots, and of the elements of the lists being filled.
@@ -20,7 +21,12 @@ pub(crate) struct Draft<'a> {
     pub(super) elements: Vec<(Type, Fact)>,
     /// Texts given away so far.
     given: usize,
+    /// Steps that proofs about elements may still take.
+    pub(super) left: Cell<u64>,
 }
+
+/// Most steps of all proofs about elements of lists in one draft.
+const ELEMENT_STEPS_MAX: u64 = 400_000;
 
 impl<'a> Draft<'a> {
     /// Neutral facts on the version's first day.
@@ -33,7 +39,7 @@ impl<'a> Draft<'a> {
             let ty = &policy.layout.roots.get(e.root)?.ty;
             roots.push(if e.optional { Fact::Absent } else { Fact::Known(neutral(ty)?) });
         }
-        Some(Self { policy, roots, elements: Vec::new(), given: 1 })
+        Some(Self { policy, roots, elements: Vec::new(), given: 1, left: Cell::new(ELEMENT_STEPS_MAX) })
     }
 
     /// Starts from facts already there.
@@ -43,6 +49,11 @@ impl<'a> Draft<'a> {
             *draft.roots.get_mut(*root)? = fact.clone();
         }
         Some(draft)
+    }
+
+    /// Steps taken by proofs about elements.
+    pub(crate) fn taken(&self) -> u64 {
+        ELEMENT_STEPS_MAX - self.left.get()
     }
 
     /// The facts, one a root.

@@ -101,7 +101,15 @@ impl Draft<'_> {
     }
 
     fn possible(&self, guards: &[(&TypedExpr, bool)]) -> Option<Point> {
-        match Prover::new(&self.policy.checked).pinned(guards, &[], &|s| self.pin(s)) {
+        self.having(guards, &[])
+    }
+
+    /// What an element must be to satisfy the guards and have the values.
+    fn having(&self, guards: &[(&TypedExpr, bool)], values: &[(&TypedExpr, i64)]) -> Option<Point> {
+        let mut prover = Prover::within(&self.policy.checked, self.left.get());
+        let verdict = prover.pinned(guards, values, &|s| self.pin(s));
+        self.left.set(self.left.get() - prover.taken());
+        match verdict {
             Verdict::Possible(point) => Some(point),
             _ => None,
         }
@@ -118,10 +126,7 @@ impl Draft<'_> {
         self.elements.truncate(usize::from(wanted.depth));
         self.elements.push((element.clone(), Fact::Known(neutral(element)?)));
         let pairs: Vec<(&TypedExpr, i64)> = value.into_iter().collect();
-        let point = match Prover::new(&self.policy.checked).pinned(guards, &pairs, &|s| self.pin(s)) {
-            Verdict::Possible(point) => point,
-            _ => return None,
-        };
+        let point = self.having(guards, &pairs)?;
         self.apply(&point)?;
         self.elements.truncate(usize::from(wanted.depth) + 1);
         match self.elements.pop() {

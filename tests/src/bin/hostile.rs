@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 fn main() -> ExitCode {
     let only = std::env::args().nth(1);
     let mut late = 0;
-    println!("| attack | n | bytes | findings | codes | ms |");
-    println!("|---|---:|---:|---:|---|---:|");
+    println!("| attack | n | bytes | findings | codes | work | ms |");
+    println!("|---|---:|---:|---:|---|---:|---:|");
     for attack in ATTACKS.iter().filter(|attack| only.as_ref().is_none_or(|name| name == attack.name)) {
         for n in attack.sizes {
             let files = attack.sources(*n);
@@ -18,10 +18,11 @@ fn main() -> ExitCode {
             late += usize::from(took > Duration::from_secs(2));
             let codes = if verdict.accepted { "accepted".to_owned() } else { verdict.codes.join(" ") };
             println!(
-                "| {} | {n} | {} | {} | {codes} | {} |",
+                "| {} | {n} | {} | {} | {codes} | {} | {} |",
                 attack.name,
                 verdict.bytes,
                 verdict.findings,
+                verdict.work,
                 took.as_millis()
             );
         }

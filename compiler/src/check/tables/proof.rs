@@ -8,6 +8,7 @@ use crate::ast::{self, HitWord};
 use crate::check::report::Report;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::typed::{FaultShown, TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
+use crate::work::Kind;
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::value::Type;
 
@@ -35,6 +36,7 @@ impl Proof<'_> {
             .collect();
         let mut space = Space::new(&domains, &cells);
         let proved = self.prove(&mut space, report);
+        report.work.add(Kind::Tables, space.work());
         if proved.is_err() {
             report.add(
                 Diagnostic::new(

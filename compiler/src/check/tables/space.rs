@@ -138,7 +138,6 @@ impl Space {
     }
 
     /// Units of work spent so far.
-    #[cfg(test)]
     pub(super) fn work(&self) -> u64 {
         self.work
     }
