@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-/// Most weighted units of one compilation: some thirty times what everything in `policies/` takes together.
+/// Most weighted units of one compilation: over thirty times what everything in `policies/` takes together (2.7 million).
 pub const WORK_MAX: u64 = 100_000_000;
 
 /// A kind of work.
