@@ -4,6 +4,7 @@
 mod broken;
 mod cases;
 mod expression;
+mod formula;
 mod policy;
 mod property;
 mod sharing;
@@ -13,6 +14,7 @@ mod test;
 pub use broken::Broken;
 pub use cases::{CaseCell, CaseColumn, CaseRow, CasesItem};
 pub use expression::{Compare, Expr, ExprKind, Function, Literal, LiteralKind, MoneyUnit, PeriodUnit, Quantifier};
+pub use formula::FormulaItem;
 pub use policy::{
     Arm, Clause, DefinitionClause, EvidenceClause, Exception, InputClause, Key, OutcomeClause, PolicyItem, PolicyKind,
     ReleaseClause, TransitionClause, WriteClause, WriteValue,
@@ -147,6 +149,8 @@ pub enum Item {
     Cases(CasesItem),
     /// `映射`
     Mapping(MappingItem),
+    /// A formula.
+    Formula(FormulaItem),
 }
 
 impl Item {
@@ -162,6 +166,7 @@ impl Item {
             Self::Property(item) => item.span,
             Self::Cases(item) => item.span,
             Self::Mapping(item) => item.span,
+            Self::Formula(item) => item.span,
         }
     }
 }

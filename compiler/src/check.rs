@@ -8,6 +8,7 @@ mod downgrade;
 pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod flow;
+pub(crate) mod formula;
 mod intervals;
 mod link;
 mod mapping;
@@ -183,11 +184,17 @@ fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut 
                         scope.declared.insert(list.name.clone(), declared.clone());
                     }
                 }
+                None if from.own_formulas.contains(&name.text) => {
+                    let formula = from.formulas.get(&name.text).cloned();
+                    if formula.is_some_and(|f| scope.formulas.insert(name.text.clone(), f).is_some()) {
+                        report.add(scope::duplicate(name));
+                    }
+                }
                 None if from.own_policies.contains(&name.text) => {
                     scope.policies.insert((name.text.clone(), from.module.clone()));
                 }
                 None => {
-                    let known = from.own.iter().chain(&from.own_policies).map(String::as_str);
+                    let known = from.own.iter().chain(&from.own_formulas).chain(&from.own_policies).map(String::as_str);
                     report.add(scope::unknown(name, "可引用项", "importable item", known));
                 }
             }
@@ -198,6 +205,7 @@ fn declare(module: &ast::Module, scopes: &BTreeMap<String, Scope>, report: &mut 
         Item::Policy(policy) => Some(policy.name.text.clone()),
         _ => None,
     }));
+    formula::declare(module, &mut scope, report);
     top_names(module, report);
     scope
 }
@@ -226,6 +234,10 @@ fn top_names(module: &ast::Module, report: &mut Report) {
                     .for_each(|d| report.add(d));
             }
             Item::Sharing(x) => top.push(&x.name),
+            Item::Formula(x) => {
+                top.push(&x.name);
+                crate::names::confusable(x.parameters.iter().map(|(n, _)| n)).into_iter().for_each(|d| report.add(d));
+            }
             Item::Test(_) | Item::Property(_) | Item::Cases(_) | Item::Mapping(_) => {}
         }
     }

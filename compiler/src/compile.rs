@@ -222,6 +222,9 @@ fn info(
             }
         }
     }
+    for formula in module.scope.own_formulas.iter().filter_map(|name| module.scope.formulas.get(name)) {
+        parts.insert(format!("formula {}", formula.name), hash::formula(formula));
+    }
     for m in &module.scope.mappings {
         parts.insert(format!("mapping {} to {}", m.from.name, m.to.name), hash::mapping(m));
     }

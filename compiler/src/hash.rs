@@ -3,6 +3,7 @@
 //! releases and read the same schemas; layout, comments and keyword language never matter.
 //! Must not know: the ledger, IR.
 
+use crate::check::formula::Formula;
 use crate::package::CitationText;
 use crate::typed::{self, Body, Key, Written, show_type};
 use guiju_runtime::value::{Field, GroupType, Schema, Type};
@@ -276,6 +277,21 @@ pub(crate) fn sharing(s: &typed::Sharing) -> [u8; 32] {
         c.number(clause.points);
         c.citation(clause.citation.as_ref());
     }
+    c.finish()
+}
+
+/// Meaning of a formula. Policies that use it have it written out in theirs.
+pub(crate) fn formula(f: &Formula) -> [u8; 32] {
+    let mut c = Canon::new("formula");
+    c.number(f.parameters.len());
+    for parameter in &f.parameters {
+        c.part(&parameter.name);
+        c.number(parameter.optional);
+        c.ty(&parameter.ty);
+    }
+    c.ty(&f.ty);
+    c.part(&f.body.canonical());
+    c.citation(f.citation.as_ref());
     c.finish()
 }
 

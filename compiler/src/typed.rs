@@ -506,6 +506,24 @@ impl TypedExpr {
         inner.unscaled((low, high))
     }
 
+    /// Its direct parts, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> Vec<&mut TypedExpr> {
+        match &mut self.node {
+            Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
+            Node::Not(a) | Node::Present(a) | Node::Convert(a, _) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
+            Node::Round { value, divisor, .. } => std::iter::once(&mut **value).chain(divisor.as_deref_mut()).collect(),
+            Node::And(a, b)
+            | Node::Or(a, b)
+            | Node::Compare(_, a, b)
+            | Node::Default(a, b)
+            | Node::Arithmetic(_, a, b) => vec![a, b],
+            Node::If(a, b, c) => vec![a, b, c],
+            Node::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
+            Node::Call(_, args) => args.iter_mut().collect(),
+            Node::Quantified(q) => [&mut q.value, &mut q.condition, &mut q.empty].into_iter().flatten().collect(),
+        }
+    }
+
     /// Its direct parts.
     pub fn parts(&self) -> Vec<&TypedExpr> {
         match &self.node {

@@ -87,6 +87,20 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "lists-unclosed", sizes: POWERS, make: |n| fact("[", "1", "", n) },
     Attack { name: "doubling-sum", sizes: DOUBLINGS, make: |n| doubling(n, "整数 0..9223372036854775807", "1", "+") },
     Attack { name: "doubling-and", sizes: DOUBLINGS, make: |n| doubling(n, "是否", "开", "且") },
+    Attack { name: "doubling-formulas", sizes: DOUBLINGS, make: doubling_formulas },
+    Attack {
+        name: "formulas",
+        sizes: MANY,
+        make: |n| vec![format!("{HEAD}{}", many(n, |i| format!("公式 式{i}(甲 : 整数 0..1) : 整数 0..1 = 甲\n")))],
+    },
+    Attack {
+        name: "formula-chain",
+        sizes: MANY,
+        make: |n| {
+            let chain = many(n, |i| format!("公式 式{i}(甲 : 整数 0..1) : 整数 0..1 = 1 - 式{}(甲)\n", i + 1));
+            vec![format!("{HEAD}{chain}公式 式{n}(甲 : 整数 0..1) : 整数 0..1 = 甲\n")]
+        },
+    },
     Attack { name: "doubling-if", sizes: DOUBLINGS, make: doubling_if },
     Attack { name: "doubling-tables", sizes: DOUBLINGS, make: doubling_tables },
     Attack { name: "rules", sizes: MANY, make: |n| policy(&many(n, |i| format!("规则 甲{i} = 是\n"))) },
@@ -272,6 +286,13 @@ fn fact(open: &str, middle: &str, close: &str, n: usize) -> Vec<String> {
 fn doubling(n: usize, ty: &str, first: &str, operator: &str) -> Vec<String> {
     let clause = |i: usize| format!("定义 倍{} : {ty} = 倍{i} {operator} 倍{i} @法\n", i + 1);
     policy(&format!("定义 倍0 : {ty} = {first} @法\n{}结论 乙 : {{ 一 }} {{ 一 其余 @法 }}\n", many(n, clause)))
+}
+
+fn doubling_formulas(n: usize) -> Vec<String> {
+    let doubled = many(n, |i| format!("公式 式{}(甲 : 是否) : 是否 = 式{i}(甲) 且 式{i}(非 甲)\n", i + 1));
+    let mut all = policy(&format!("结论 乙 : {{ 一, 二 }} 命中 顺序 {{\n一 当 式{n}(开)\n二 其余\n}}"));
+    all[0].push_str(&format!("公式 式0(甲 : 是否) : 是否 = 甲\n{doubled}"));
+    all
 }
 
 fn doubling_if(n: usize) -> Vec<String> {

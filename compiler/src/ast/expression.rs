@@ -163,6 +163,8 @@ pub enum ExprKind {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// A call.
     Call(Function, Vec<Expr>),
+    /// A formula over arguments.
+    Apply(Name, Vec<Expr>),
     /// A quantifier: filter or condition in `condition`, element value in `value`.
     Quantified {
         /// Which.
@@ -182,6 +184,36 @@ pub enum ExprKind {
 
 impl Expr {
     /// The expressions directly inside this one.
+    pub fn parts(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Path(_) => Vec::new(),
+            ExprKind::Not(a)
+            | ExprKind::Present(a)
+            | ExprKind::Absent(a)
+            | ExprKind::InForce(a)
+            | ExprKind::InPast(a, _)
+            | ExprKind::Convert(a, _)
+            | ExprKind::Round(_, a, _)
+            | ExprKind::Shift(a, ..) => vec![a],
+            ExprKind::And(a, b)
+            | ExprKind::Or(a, b)
+            | ExprKind::Compare(_, a, b)
+            | ExprKind::Default(a, b)
+            | ExprKind::Add(a, b)
+            | ExprKind::Subtract(a, b)
+            | ExprKind::Multiply(a, b)
+            | ExprKind::Divide(a, b)
+            | ExprKind::Rolled(a, b) => vec![a, b],
+            ExprKind::If(a, b, c) => vec![a, b, c],
+            ExprKind::In(a, list) => std::iter::once(&**a).chain(list).collect(),
+            ExprKind::Call(_, list) | ExprKind::Apply(_, list) => list.iter().collect(),
+            ExprKind::Quantified { value, condition, empty, .. } => {
+                [value, condition, empty].into_iter().flatten().map(|e| &**e).collect()
+            }
+        }
+    }
+
+    /// The expressions directly inside this one, to be changed.
     pub fn parts_mut(&mut self) -> Vec<&mut Self> {
         match &mut self.kind {
             ExprKind::Literal(_) | ExprKind::Path(_) => Vec::new(),
@@ -204,7 +236,7 @@ impl Expr {
             | ExprKind::Rolled(a, b) => vec![a, b],
             ExprKind::If(a, b, c) => vec![a, b, c],
             ExprKind::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
-            ExprKind::Call(_, list) => list.iter_mut().collect(),
+            ExprKind::Call(_, list) | ExprKind::Apply(_, list) => list.iter_mut().collect(),
             ExprKind::Quantified { value, condition, empty, .. } => {
                 [value, condition, empty].into_iter().flatten().map(|e| &mut **e).collect()
             }

@@ -51,7 +51,7 @@ impl Linker<'_> {
             linked.older.push(old.item.span);
             linked.older.extend(&old.older);
             merge_scope(&mut linked.scope, &old.scope, transition, report)?;
-            join(&mut linked.item, &old.item, transition, &mut arms_before, report)?;
+            join(&mut linked.item, &old, transition, &mut arms_before, report)?;
             if linked.item.clauses.len() > CLAUSES_MAX {
                 report.add(Diagnostic::new(
                     Code::TooLarge,
@@ -161,6 +161,9 @@ fn merge_scope(scope: &mut Scope, old: &Scope, transition: &TransitionClause, re
             }
         }
     }
+    for (name, formula) in &old.formulas {
+        scope.formulas.insert(versioned(transition.version, name), formula.clone());
+    }
     for (name, source) in &old.sources {
         scope.sources.insert(versioned(transition.version, name), source.clone());
     }
@@ -184,11 +187,13 @@ fn versioned(version: u32, name: &str) -> String {
 /// Adds the older version's parts to `item`, and its arms, guarded, to `before`.
 fn join(
     item: &mut PolicyItem,
-    old: &PolicyItem,
+    old: &Linked,
     transition: &TransitionClause,
     before: &mut BTreeMap<String, Vec<Arm>>,
     report: &mut Report,
 ) -> Option<()> {
+    let formulas = old.scope.formulas.keys();
+    let old = &old.item;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let own = |name: &str| versioned(transition.version, name);
     for clause in &old.clauses {
@@ -196,6 +201,9 @@ fn join(
         {
             names.insert(name.text.clone(), own(&name.text));
         }
+    }
+    for formula in formulas {
+        names.insert(rename::called(formula), own(formula));
     }
     item.clauses.push(Clause::Definition(DefinitionClause {
         rule: true,

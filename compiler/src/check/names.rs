@@ -7,45 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Adds the first part of every path in `expr`.
 pub(crate) fn mentioned<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
     match &expr.kind {
-        ExprKind::Literal(_) => {}
-        ExprKind::Path(p) => {
-            into.insert(&p.parts[0].text);
+        ExprKind::Path(path) | ExprKind::Quantified { list: path, .. } => {
+            into.insert(&path.parts[0].text);
         }
-        ExprKind::Not(a)
-        | ExprKind::Present(a)
-        | ExprKind::Absent(a)
-        | ExprKind::InForce(a)
-        | ExprKind::InPast(a, _)
-        | ExprKind::Convert(a, _)
-        | ExprKind::Round(_, a, _)
-        | ExprKind::Shift(a, ..) => mentioned(a, into),
-        ExprKind::And(a, b)
-        | ExprKind::Or(a, b)
-        | ExprKind::Compare(_, a, b)
-        | ExprKind::Default(a, b)
-        | ExprKind::Add(a, b)
-        | ExprKind::Subtract(a, b)
-        | ExprKind::Multiply(a, b)
-        | ExprKind::Divide(a, b)
-        | ExprKind::Rolled(a, b) => {
-            mentioned(a, into);
-            mentioned(b, into);
-        }
-        ExprKind::If(a, b, c) => {
-            mentioned(a, into);
-            mentioned(b, into);
-            mentioned(c, into);
-        }
-        ExprKind::In(a, list) => {
-            mentioned(a, into);
-            list.iter().for_each(|e| mentioned(e, into));
-        }
-        ExprKind::Call(_, args) => args.iter().for_each(|e| mentioned(e, into)),
-        ExprKind::Quantified { value, list, condition, empty, .. } => {
-            into.insert(&list.parts[0].text);
-            [value, condition, empty].into_iter().flatten().for_each(|e| mentioned(e, into));
-        }
+        _ => {}
     }
+    expr.parts().into_iter().for_each(|part| mentioned(part, into));
+}
+
+/// Adds the formulas that `expr` uses.
+pub(crate) fn mentioned_formulas<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str>) {
+    if let ExprKind::Apply(formula, _) = &expr.kind {
+        into.insert(&formula.text);
+    }
+    expr.parts().into_iter().for_each(|part| mentioned_formulas(part, into));
 }
 
 /// Name and mentioned names of a definition or table clause.

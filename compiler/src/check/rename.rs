@@ -86,6 +86,11 @@ pub(super) fn shape(clause: &Clause) -> String {
     out + rest
 }
 
+/// The key of a formula's name, which is told from a value's by its place.
+pub(super) fn called(formula: &str) -> String {
+    format!("{formula}()")
+}
+
 fn name(name: &mut Name, names: &Names) {
     if let Some(new) = names.get(&name.text) {
         name.text = new.clone();
@@ -125,6 +130,12 @@ fn expr(e: &mut Expr, names: &Names) {
             empty.iter_mut().for_each(|e| expr(e, names));
             let inside = without(names, variable);
             value.iter_mut().chain(condition).for_each(|e| expr(e, &inside));
+        }
+        ExprKind::Apply(formula, arguments) => {
+            if let Some(new) = names.get(&called(&formula.text)) {
+                formula.text = new.clone();
+            }
+            arguments.iter_mut().for_each(|e| expr(e, names));
         }
         _ => e.parts_mut().into_iter().for_each(|part| expr(part, names)),
     }

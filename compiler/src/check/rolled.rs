@@ -58,7 +58,7 @@ impl Typer<'_> {
 
     /// Refuses what would be written out several times at every level that it nests.
     pub(super) fn written_once(&mut self, operand: &ast::Expr) -> Option<()> {
-        match expanding(&mut operand.clone()) {
+        match expanding(operand) {
             None => Some(()),
             Some(span) => self.fail(
                 Diagnostic::new(
@@ -74,10 +74,10 @@ impl Typer<'_> {
 }
 
 /// Where something stands that is written out.
-fn expanding(expr: &mut ast::Expr) -> Option<Span> {
+fn expanding(expr: &ast::Expr) -> Option<Span> {
     match expr.kind {
         ExprKind::InPast(..) | ExprKind::Rolled(..) => Some(expr.span),
-        _ => expr.parts_mut().into_iter().find_map(expanding),
+        _ => expr.parts().into_iter().find_map(expanding),
     }
 }
 

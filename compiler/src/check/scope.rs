@@ -2,6 +2,7 @@
 //! types. Invariant: every type in a scope is closed (no unknown names), its ranges are not empty, and groups nest at most
 //! [`GROUP_DEPTH_MAX`] deep. Must not know: policies' bodies.
 
+use super::formula::Formula;
 use super::mapping;
 use super::numbers::{number_type, written};
 use super::report::{Report, nearest};
@@ -51,6 +52,10 @@ pub(crate) struct Scope {
     pub(crate) own_policies: BTreeSet<String>,
     /// Policies imported: name and module. Several modules may each hold versions of one name.
     pub(crate) policies: BTreeSet<(String, String)>,
+    /// Formulas by name, declared here or imported; those of a linked older version go by its version.
+    pub(crate) formulas: BTreeMap<String, Arc<Formula>>,
+    /// Formulas declared here.
+    pub(crate) own_formulas: BTreeSet<String>,
     /// Mappings between code lists, declared here or in modules imported from.
     pub(crate) mappings: Vec<Arc<Mapping>>,
     /// Legal sources by short name.

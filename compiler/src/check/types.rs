@@ -168,6 +168,7 @@ impl<'a> Typer<'a> {
             ExprKind::Rolled(date, days) => self.rolled(date, days, expr.span)?,
             ExprKind::If(c, a, b) => self.choice(c, a, b, wanted, expr.span)?,
             ExprKind::Call(function, args) => self.call(*function, args, expr.span)?,
+            ExprKind::Apply(formula, args) => self.apply(formula, args, expr.span)?,
             ExprKind::Quantified { .. } => self.quantified(expr, wanted)?,
         };
         self.narrow(&mut typed);

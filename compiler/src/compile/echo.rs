@@ -64,6 +64,13 @@ impl<'a> Seen<'a> {
                     Item::Enum(item) => &item.name,
                     Item::Group(item) => &item.name,
                     Item::Certificate(item) => &item.name,
+                    // Only its name is lost: nothing else is about a formula.
+                    Item::Formula(formula) => {
+                        if faulty(formula.span) {
+                            lost.names.insert(formula.name.text.clone());
+                        }
+                        continue;
+                    }
                     Item::Policy(policy) => {
                         let named = policy.clauses.iter().filter_map(named);
                         seen.clauses.extend(named.filter(|(span, _)| faulty(*span)));
@@ -156,6 +163,7 @@ impl<'a> Seen<'a> {
                     | Item::Property(_)
                     | Item::Cases(_)
                     | Item::Mapping(_)
+                    | Item::Formula(_)
             )
         )
     }

@@ -66,6 +66,26 @@ fn open_ended(expr: &Expr) -> bool {
     }
 }
 
+/// Whether the text of `expr` ends in a quantifier that would take a `空则` written after it.
+fn takes_empty(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Quantified { quantifier, condition, empty: None, .. } => {
+            matches!(quantifier, Quantifier::Sum | Quantifier::Max | Quantifier::Min)
+                || condition.as_deref().is_some_and(takes_empty)
+        }
+        ExprKind::Or(_, last)
+        | ExprKind::And(_, last)
+        | ExprKind::Not(last)
+        | ExprKind::Compare(_, _, last)
+        | ExprKind::Default(_, last)
+        | ExprKind::Add(_, last)
+        | ExprKind::Subtract(_, last)
+        | ExprKind::Multiply(_, last)
+        | ExprKind::If(_, _, last) => takes_empty(last),
+        _ => false,
+    }
+}
+
 /// An expression where at least `least` strength is needed; `tail` says that no operator follows it.
 fn at(writer: &Writer, expr: &Expr, least: u8, tail: bool) -> String {
     // A default is as strong as a sum, but `a 且 b 或缺 c` would make a reader look it up.
@@ -159,6 +179,10 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
             let arguments: Vec<String> = arguments.iter().map(|argument| self::expr(writer, argument)).collect();
             format!("{}({})", writer.word(callee), arguments.join(", "))
         }
+        ExprKind::Apply(formula, arguments) => {
+            let arguments: Vec<String> = arguments.iter().map(|argument| self::expr(writer, argument)).collect();
+            format!("{}({})", formula.text, arguments.join(", "))
+        }
         ExprKind::Quantified { quantifier, value, variable, list, condition, empty } => {
             let parts = Quantified {
                 value: value.as_deref(),
@@ -225,7 +249,8 @@ impl Quantified<'_> {
         if let Some(condition) = self.condition {
             let lead = if quantifier == Quantifier::All { Rule::k_satisfy } else { Rule::k_where };
             // An inner quantifier at the end would take the `空则` that follows.
-            let condition = at(writer, condition, OR, self.empty.is_none());
+            let takes = self.empty.is_some() && takes_empty(condition);
+            let condition = at(writer, condition, if takes { PRIMARY } else { OR }, self.empty.is_none());
             text = format!("{text} {} {condition}", writer.word(lead));
         }
         if let Some(empty) = self.empty {
@@ -279,8 +304,10 @@ pub(super) fn bound(writer: &Writer, compare: Compare, right: &Expr) -> Option<&
 /// What stands between `在` and such a word.
 fn limit(writer: &Writer, right: &Expr) -> String {
     let shown = expr(writer, right);
-    let bare =
-        matches!(right.kind, ExprKind::Literal(_) | ExprKind::Path(_) | ExprKind::Call(..) | ExprKind::Round(..));
+    let bare = matches!(
+        right.kind,
+        ExprKind::Literal(_) | ExprKind::Path(_) | ExprKind::Call(..) | ExprKind::Apply(..) | ExprKind::Round(..)
+    );
     if bare { shown } else { format!("({shown})") }
 }
 

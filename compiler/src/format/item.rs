@@ -6,8 +6,8 @@ use super::layout::{LINE_WIDTH_MAX, Writer, bracketed, pad, quote, width};
 use super::policy;
 use super::{cases, expression, fact, property};
 use crate::ast::{
-    CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, Import, Item, Language, LegalSource, MappingItem,
-    Module, Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    CertificateItem, ClassWord, ExchangeWord, Expectation, FieldItem, FormulaItem, Import, Item, Language, LegalSource,
+    MappingItem, Module, Name, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::parse::Rule;
 use crate::source::Span;
@@ -138,6 +138,7 @@ fn entry(writer: &mut Writer, entry: &Entry) {
         Entry::Item(Item::Property(item)) => property::property(writer, item),
         Entry::Item(Item::Cases(item)) => cases::cases(writer, item),
         Entry::Item(Item::Mapping(item)) => mapping(writer, item),
+        Entry::Item(Item::Formula(item)) => formula(writer, item),
     }
 }
 
@@ -148,6 +149,17 @@ pub(super) fn room(writer: &Writer, head: &str) -> usize {
 
 fn listed(writer: &Writer, names: &[Name]) -> Vec<String> {
     names.iter().map(|name| expression::listed(writer, name)).collect()
+}
+
+fn formula(writer: &mut Writer, item: &FormulaItem) {
+    writer.before(item.span.start, item.span.end);
+    let parameters: Vec<String> =
+        item.parameters.iter().map(|(name, ty)| format!("{} : {}", name.text, type_expr(writer, ty))).collect();
+    let head = format!("{} {}", writer.word(Rule::k_formula), item.name.text);
+    let given = bracketed("(", &parameters, ")", "", room(writer, &head));
+    let head = format!("{head}{given} : {} =", type_expr(writer, &item.ty));
+    let line = policy::computed(writer, &head, &item.body, item.citation.as_ref());
+    writer.unit(&line, item.span.end);
 }
 
 fn mapping(writer: &mut Writer, item: &MappingItem) {

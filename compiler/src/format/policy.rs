@@ -165,10 +165,7 @@ fn definition(writer: &mut Writer, clause: &DefinitionClause) {
     if let Some(ty) = &clause.ty {
         head = format!("{head} : {}", type_expr(writer, ty));
     }
-    let mut segments = Vec::new();
-    push_expr(writer, &mut segments, &format!("{head} ="), &clause.value);
-    segments.extend(clause.citation.as_ref().map(citation));
-    let line = join_segments(writer, &segments);
+    let line = computed(writer, &format!("{head} ="), &clause.value, clause.citation.as_ref());
     writer.unit(&line, line_end);
     writer.deeper();
     for exception in &clause.exceptions {
@@ -177,6 +174,14 @@ fn definition(writer: &mut Writer, clause: &DefinitionClause) {
         writer.unit(&line, exception.span.end);
     }
     writer.shallower();
+}
+
+/// `head e @…`
+pub(super) fn computed(writer: &Writer, head: &str, value: &Expr, cited: Option<&Citation>) -> String {
+    let mut segments = Vec::new();
+    push_expr(writer, &mut segments, head, value);
+    segments.extend(cited.map(citation));
+    join_segments(writer, &segments)
 }
 
 fn exception(writer: &Writer, exception: &Exception) -> String {

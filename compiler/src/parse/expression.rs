@@ -293,6 +293,11 @@ fn primary(builder: &Builder, node: Node) -> Built<Term> {
             Ok(Term { form: Form::Period(count, unit), span, depth: 1, strength: Strength::Primary })
         }
         Rule::call => call(builder, children, span),
+        Rule::apply => {
+            let name = builder.name(&children.take(Rule::name)?);
+            let (arguments, depth) = arguments(builder, children)?;
+            grow(ExprKind::Apply(name, arguments), span, depth, Strength::Primary)
+        }
         Rule::rounding => rounding(builder, children, span),
         Rule::conditional => {
             children.take(Rule::k_if)?;
@@ -318,6 +323,12 @@ fn call(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {
         Rule::k_days_between => Function::DaysBetween,
         _ => return Err(builder.impossible(span)),
     };
+    let (arguments, depth) = arguments(builder, children)?;
+    grow(ExprKind::Call(function, arguments), span, depth, Strength::Primary)
+}
+
+/// The arguments, and the depth of the deepest.
+fn arguments(builder: &Builder, mut children: Children) -> Built<(Vec<Expr>, usize)> {
     let mut depth = 0;
     let mut arguments = Vec::new();
     for node in children.run(Rule::expr) {
@@ -325,7 +336,7 @@ fn call(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {
         depth = depth.max(argument.depth);
         arguments.push(finish(argument)?);
     }
-    grow(ExprKind::Call(function, arguments), span, depth, Strength::Primary)
+    Ok((arguments, depth))
 }
 
 fn rounding(builder: &Builder, mut children: Children, span: Span) -> Built<Term> {

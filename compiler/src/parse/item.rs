@@ -3,10 +3,10 @@
 
 use super::Rule;
 use super::node::{Builder, Built, Children, Node};
-use super::{cases, fact, policy, property};
+use super::{cases, expression, fact, policy, property};
 use crate::ast::{
-    CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, GroupItem, Import, Item, LegalSource,
-    Literal, MappingItem, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, FormulaItem, GroupItem, Import, Item,
+    LegalSource, Literal, MappingItem, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
 };
 use crate::source::Span;
 
@@ -66,6 +66,7 @@ pub(super) fn top(builder: &Builder, node: Node) -> Built<Top> {
         Rule::policy => Item::Policy(policy::policy(builder, children, span)?),
         Rule::sharing => Item::Sharing(sharing(builder, children, span)?),
         Rule::mapping => Item::Mapping(mapping(builder, children, span)?),
+        Rule::formula => Item::Formula(formula(builder, children, span)?),
         Rule::cases => Item::Cases(cases::cases(builder, children, span)?),
         Rule::test => Item::Test(test(builder, children, span)?),
         Rule::property => Item::Property(property::property(builder, children, span)?),
@@ -81,6 +82,21 @@ fn legal_source(builder: &Builder, mut children: Children, span: Span) -> Built<
     let name = builder.name(&children.take(Rule::name)?);
     let note = if children.has(Rule::k_note) { Some(builder.text(&children.take(Rule::text)?)?) } else { None };
     Ok(LegalSource { title, name, note, span })
+}
+
+fn formula(builder: &Builder, mut children: Children, span: Span) -> Built<FormulaItem> {
+    children.take(Rule::k_formula)?;
+    let name = builder.name(&children.take(Rule::name)?);
+    let mut parameters = Vec::new();
+    for node in children.run(Rule::parameter) {
+        let mut parts = Children::of(builder, node);
+        let name = builder.name(&parts.take(Rule::name)?);
+        parameters.push((name, type_expr(builder, parts.take(Rule::type_expr)?)?));
+    }
+    let ty = type_expr(builder, children.take(Rule::type_expr)?)?;
+    let body = expression::expr(builder, children.take(Rule::expr)?)?;
+    let citation = children.maybe(Rule::citation).map(|node| builder.citation(node)).transpose()?;
+    Ok(FormulaItem { name, parameters, ty, body, citation, span })
 }
 
 fn mapping(builder: &Builder, mut children: Children, span: Span) -> Built<MappingItem> {

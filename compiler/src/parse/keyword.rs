@@ -13,6 +13,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_as, "记为", "as"),
     (Rule::k_note, "说明", "note"),
     (Rule::k_enum, "枚举", "enum"),
+    (Rule::k_formula, "公式", "formula"),
     (Rule::k_group, "组", "group"),
     (Rule::k_certificate, "证书", "certificate"),
     (Rule::k_policy, "策略", "policy"),
@@ -194,6 +195,7 @@ const ITEM_WORDS: &[Rule] = &[
     Rule::k_contract,
     Rule::k_sharing,
     Rule::k_mapping,
+    Rule::k_formula,
     Rule::k_test,
 ];
 

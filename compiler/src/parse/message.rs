@@ -240,12 +240,14 @@ fn describe(rule: Rule, language: Language) -> (String, String) {
         | Rule::property
         | Rule::cases
         | Rule::mapping
+        | Rule::formula
         | Rule::test => both("顶层条目(如 `策略`)", "an item (such as `policy`)"),
         Rule::language_word => both("`zh` 或 `en`", "`zh` or `en`"),
         Rule::exception => both("例外", "an exception"),
         Rule::citation | Rule::at => both("依据(如 `@通知 第一条`)", "a citation (such as `@notice art.1`)"),
         Rule::article | Rule::cited => both("条款号", "an article"),
         Rule::field => both("字段", "a field"),
+        Rule::parameter => both("参数", "a parameter"),
         Rule::fact | Rule::fact_field => both("事实", "a fact"),
         Rule::expect | Rule::expect_outcome => both("期望", "an expectation"),
         Rule::arm => both("结论的一支", "an arm"),
@@ -364,6 +366,7 @@ fn is_operand(rule: Rule) -> bool {
             | Rule::count_distinct
             | Rule::aggregate
             | Rule::call
+            | Rule::apply
             | Rule::rounding
             | Rule::period
             | Rule::key

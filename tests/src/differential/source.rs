@@ -116,6 +116,8 @@ pub(super) struct Writer<'a> {
     certificates: Vec<Certificate>,
     scope: Scope,
     definitions: Vec<(usize, usize)>,
+    /// Formulas of one whole number: name, range of what they take, range of what they give.
+    formulas: Vec<(String, (i64, i64), (i64, i64))>,
     /// Names given out.
     names: usize,
 }
@@ -132,9 +134,11 @@ pub(super) fn module(random: &mut Random) -> Module {
         certificates: Vec::new(),
         scope: Scope::default(),
         definitions: Vec::new(),
+        formulas: Vec::new(),
         names: 0,
     };
     writer.standard();
+    writer.formulas();
     writer.policy();
     if writer.random.chance(15) {
         writer.sharing();

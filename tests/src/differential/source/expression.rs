@@ -3,6 +3,7 @@
 //! was tested for. Must not know: clauses, engines.
 
 use guiju_runtime::date::{Date, YearMonth};
+use std::fmt::Write as _;
 
 use super::{Group, List, Scalar, Scope, Termed, Ty, Writer};
 
@@ -254,6 +255,44 @@ impl Writer<'_> {
         })
     }
 
+    /// Formulas of one whole number, some over earlier ones.
+    pub(super) fn formulas(&mut self) {
+        for _ in 0..self.random.below(3) {
+            let low = self.constant(-3, 3);
+            let high = self.constant(low, 20);
+            let (name, parameter) = (self.name("式"), self.name("参"));
+            let taken = Scalar {
+                text: parameter.clone(),
+                ty: Ty::Integer(low, high, false),
+                optional: false,
+                within: None,
+                chosen: false,
+            };
+            let saved = std::mem::replace(&mut self.scope, Scope { scalars: vec![taken], ..Scope::default() });
+            let (body, least, most) = self.number(2);
+            self.scope = saved;
+            // What a formula takes it uses.
+            let (least, most) = (least + low, most + high);
+            if least >= -NUMBER_MAX && most <= NUMBER_MAX {
+                let given = format!("({parameter} : 整数 {low}..{high}) : 整数 {least}..{most}");
+                let _ = writeln!(self.out, "公式 {name}{given} = {body} + {parameter} @法 第一式");
+                self.formulas.push((name, (low, high), (least, most)));
+            }
+        }
+    }
+
+    /// A formula over something that fits.
+    fn applied(&mut self) -> Option<(String, i64, i64)> {
+        let formulas = self.formulas.clone();
+        let (name, (low, high), (least, most)) = self.random.pick(&formulas)?.clone();
+        let fits = |s: &Scalar| matches!(s.ty, Ty::Integer(l, h, false) if low <= l && h <= high) && !s.chosen;
+        let given = match self.scalar(fits) {
+            Some((text, _)) => text,
+            None => self.constant(low, high).to_string(),
+        };
+        Some((format!("{name}({given})"), least, most))
+    }
+
     /// A number without unit, with its least and greatest value.
     pub(super) fn number(&mut self, depth: usize) -> (String, i64, i64) {
         if depth == 0 || self.random.chance(10) {
@@ -271,7 +310,8 @@ impl Writer<'_> {
             };
         }
         let d = depth - 1;
-        match self.random.below(13) {
+        match self.random.below(14) {
+            13 => self.applied().unwrap_or_else(|| self.number(0)),
             11 => self.quotient(d),
             12 => self.rounded().unwrap_or_else(|| self.number(0)),
             0..=2 => self.sum(d),
