@@ -176,13 +176,9 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
                 Function::MonthsBetween => Rule::k_months_between,
                 Function::DaysBetween => Rule::k_days_between,
             };
-            let arguments: Vec<String> = arguments.iter().map(|argument| self::expr(writer, argument)).collect();
-            format!("{}({})", writer.word(callee), arguments.join(", "))
+            called(writer, writer.word(callee), arguments)
         }
-        ExprKind::Apply(formula, arguments) => {
-            let arguments: Vec<String> = arguments.iter().map(|argument| self::expr(writer, argument)).collect();
-            format!("{}({})", formula.text, arguments.join(", "))
-        }
+        ExprKind::Apply(formula, arguments) => called(writer, &formula.text, arguments),
         ExprKind::Quantified { quantifier, value, variable, list, condition, empty } => {
             let parts = Quantified {
                 value: value.as_deref(),
@@ -194,6 +190,12 @@ fn bare(writer: &Writer, expr: &Expr, tail: bool) -> String {
             parts.text(writer, *quantifier)
         }
     }
+}
+
+/// `f(a, b)`
+fn called(writer: &Writer, callee: &str, arguments: &[Expr]) -> String {
+    let arguments: Vec<String> = arguments.iter().map(|argument| expr(writer, argument)).collect();
+    format!("{callee}({})", arguments.join(", "))
 }
 
 /// `d + 3 年`

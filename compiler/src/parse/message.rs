@@ -32,7 +32,7 @@ pub(super) fn syntax(builder: &Builder, text: &str, error: &Error<Rule>) -> Diag
         return fault;
     }
     let wants_name = positives.iter().any(|rule| matches!(rule, Rule::name | Rule::names | Rule::path | Rule::owners));
-    if wants_name && keyword::is_reserved(found) && !continues(positives) {
+    if wants_name && keyword::is_reserved(found) && !continues(positives) && !begins_expression(positives) {
         return Diagnostic::new(
             Code::ReservedName,
             span,
@@ -90,6 +90,11 @@ fn found(rest: &str) -> &str {
     &rest[..rest.chars().next().map_or(0, char::len_utf8)]
 }
 
+/// Whether an expression may start here.
+fn begins_expression(positives: &[Rule]) -> bool {
+    positives.iter().any(|rule| matches!(rule, Rule::k_if | Rule::paren | Rule::expr))
+}
+
 /// Whether an operator or a new clause could also come here, so that the word is no failed name.
 fn continues(positives: &[Rule]) -> bool {
     positives.iter().any(|rule| matches!(rule, Rule::k_and | Rule::r_brace | Rule::EOI))
@@ -119,7 +124,7 @@ fn hint(before: &str, rest: &str) -> Option<Text> {
 fn expected(positives: &[Rule], language: Language) -> (String, String) {
     let mut names: Vec<(String, String)> = Vec::new();
     // Where an expression may start, its many beginnings say no more than that.
-    let operands = positives.iter().any(|rule| matches!(rule, Rule::k_if | Rule::paren | Rule::expr));
+    let operands = begins_expression(positives);
     let starts = |rule: &Rule| {
         matches!(
             rule,
@@ -138,8 +143,11 @@ fn expected(positives: &[Rule], language: Language) -> (String, String) {
     let unit = |rule: &Rule| matches!(rule, Rule::k_fen | Rule::k_yuan | Rule::k_wan_yuan | Rule::k_yi_yuan);
     let units = positives.iter().all(unit);
     let operators = positives.contains(&Rule::k_present);
-    let idle =
-        |rule: &Rule| (operands && starts(rule)) || (operators && *rule == Rule::k_absent) || (unit(rule) && !units);
+    let idle = |rule: &Rule| {
+        // Behind a name a call could open its brackets.
+        let operator = operators && matches!(rule, Rule::k_absent | Rule::l_paren);
+        (operands && starts(rule)) || operator || (unit(rule) && !units)
+    };
     // That nothing more may come is said last.
     let (end, others): (Vec<&Rule>, Vec<&Rule>) =
         positives.iter().filter(|rule| !idle(rule)).partition(|rule| **rule == Rule::EOI);

@@ -65,6 +65,16 @@ struct Certificate {
     lists: Vec<(String, usize, u32)>,
 }
 
+/// A formula of one whole number.
+#[derive(Clone, Debug)]
+struct Formula {
+    name: String,
+    /// Least and greatest that it takes.
+    takes: (i64, i64),
+    /// Least and greatest that it gives.
+    gives: (i64, i64),
+}
+
 /// Something an expression may name.
 #[derive(Clone, Debug)]
 struct Scalar {
@@ -116,8 +126,8 @@ pub(super) struct Writer<'a> {
     certificates: Vec<Certificate>,
     scope: Scope,
     definitions: Vec<(usize, usize)>,
-    /// Formulas of one whole number: name, range of what they take, range of what they give.
-    formulas: Vec<(String, (i64, i64), (i64, i64))>,
+    /// Formulas of one whole number.
+    formulas: Vec<Formula>,
     /// Names given out.
     names: usize,
 }

@@ -5,7 +5,7 @@
 use guiju_runtime::date::{Date, YearMonth};
 use std::fmt::Write as _;
 
-use super::{Group, List, Scalar, Scope, Termed, Ty, Writer};
+use super::{Formula, Group, List, Scalar, Scope, Termed, Ty, Writer};
 
 /// Numbers written stay within this, far from what the language computes with at most.
 const NUMBER_MAX: i64 = 1_000_000_000;
@@ -276,7 +276,7 @@ impl Writer<'_> {
             if least >= -NUMBER_MAX && most <= NUMBER_MAX {
                 let given = format!("({parameter} : 整数 {low}..{high}) : 整数 {least}..{most}");
                 let _ = writeln!(self.out, "公式 {name}{given} = {body} + {parameter} @法 第一式");
-                self.formulas.push((name, (low, high), (least, most)));
+                self.formulas.push(Formula { name, takes: (low, high), gives: (least, most) });
             }
         }
     }
@@ -284,7 +284,7 @@ impl Writer<'_> {
     /// A formula over something that fits.
     fn applied(&mut self) -> Option<(String, i64, i64)> {
         let formulas = self.formulas.clone();
-        let (name, (low, high), (least, most)) = self.random.pick(&formulas)?.clone();
+        let Formula { name, takes: (low, high), gives: (least, most) } = self.random.pick(&formulas)?.clone();
         let fits = |s: &Scalar| matches!(s.ty, Ty::Integer(l, h, false) if low <= l && h <= high) && !s.chosen;
         let given = match self.scalar(fits) {
             Some((text, _)) => text,
