@@ -35,7 +35,7 @@ impl Kind {
         match self {
             Self::Tables => 1,
             Self::Bytes | Self::Nodes => 16,
-            Self::Proofs | Self::Witnesses => 8,
+            Self::Proofs | Self::Witnesses => 20,
         }
     }
 

@@ -65,7 +65,7 @@ fn work_that_runs_out_names_the_item() {
     let told: Vec<&str> =
         stopped.diagnostics.iter().filter(|d| d.code.as_str() == "E0904").map(|d| d.message.zh.as_str()).collect();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("检查到 `表2` 为止"), "{told:?}");
+    assert!(told[0].starts_with("检查到 `策2` 为止"), "{told:?}");
     assert!(stopped.package.is_none());
     assert!(stopped.work.of(Kind::Tables) < tables);
     assert_eq!(compile_within(&files, bytes + tables / 2).diagnostics, stopped.diagnostics);

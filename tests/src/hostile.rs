@@ -202,7 +202,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "table-adversarial", sizes: &[10, 100, 300], make: |n| table(n, 8, false, true) },
     Attack { name: "table-rows", sizes: MANY, make: |n| table(n, 1, false, false) },
     Attack { name: "costly-tables", sizes: &[2, 200], make: costly_tables },
-    Attack { name: "costly-policies", sizes: &[1, 300], make: costly_policies },
+    Attack { name: "costly-policies", sizes: &[110], make: costly_policies },
     Attack { name: "costly-witnesses", sizes: &[4, 200], make: costly_witnesses },
     Attack { name: "folds", sizes: &[5, 30, 60], make: folds },
     Attack { name: "tiny-faults", sizes: MANY, make: |n| policy(&many(n, |i| format!("规则 甲{i} =\n"))) },
@@ -322,30 +322,43 @@ fn module_chain(n: usize) -> Vec<String> {
     (0..n).map(|i| format!("语言 zh\n模块 丙{i}\n{}枚举 丁{i} {{ 一 }}\n", import(i + 1))).collect()
 }
 
-/// Tables each of which takes many steps to prove: boxes that overlap everywhere.
+/// Modules that hold so many of the items each, as one file may not be long enough for all of them.
+fn in_modules(n: usize, each: usize, item: impl Fn(usize) -> String) -> Vec<String> {
+    let head = |at: usize| HEAD.replacen("模块 试", &format!("模块 试{at}"), 1);
+    let starts = (0..n).step_by(each);
+    starts.map(|at| format!("{}{}", head(at), (at..n.min(at + each)).map(&item).collect::<String>())).collect()
+}
+
+/// Policies with a table each that takes many steps to prove: boxes that overlap everywhere.
 fn costly_tables(n: usize) -> Vec<String> {
     let rows = many(60, |i| {
-        let cells: String =
-            (0..6).map(|c| format!(" {}..{} |", (i * 7 + c * 13) % 50, 50 + (i * 11 + c * 5) % 50)).collect();
-        format!("|{cells} {} |\n", i % 10)
+        let cell = |c: usize| format!(" {}..{} |", (i * 7 + c * 13) % 50, 50 + (i * 11 + c * 5) % 50);
+        format!("|{} {} |\n", (0..6).map(cell).collect::<String>(), i % 10)
     });
     let inputs = many(6, |c| format!("输入 列{c} : 整数 0..99\n"));
     let head: String = (0..6).map(|c| format!(" 列{c} |")).collect();
-    policy(&format!("{inputs}{}", many(n, |i| format!("表 表{i} : 整数 0..9 命中 顺序 @法\n|{head} => |\n{rows}"))))
+    in_modules(n, 20, |i| {
+        format!(
+            "策略 策{i} 版本 1 由 局 施行 2020-01-01 {{\n{inputs}表 表{i} : 整数 0..9 命中 顺序 @法\n|{head} => |\n{rows}结论 乙 : {{ 一 }} {{ 一 其余 @法 }}\n}}\n"
+        )
+    })
 }
 
-/// Policies each of which takes all the steps that a policy's proofs may.
+/// Policies whose proofs take all the steps that one policy's may: pairs that meet in the worst order.
 fn costly_policies(n: usize) -> Vec<String> {
-    let inputs = many(36, |i| format!("输入 列{i} : 整数 0..99\n"));
-    let pairs: Vec<String> = (0..18).map(|i| format!("列{i} = 列{}", i + 18)).collect();
-    let rule = |i: usize| format!("规则 则{i} = {} @法\n", pairs.join([" 或 ", " 且 "][i % 2]));
-    let item = |p: usize| {
-        format!(
-            "策略 策{p} 版本 1 由 局 施行 2020-01-01 {{\n{inputs}{}结论 乙 : {{ 一, 二 }} {{ 一 当 则0 理由 \"一\" @法\n二 其余 理由 \"二\" @法 }}\n公开 乙 至多 8 比特\n}}\n",
-            many(40, rule)
-        )
+    let inputs = many(36, |i| format!("输入 列{i} : 是否\n"));
+    let first: Vec<String> = (0..18).map(|i| format!("列{i}")).collect();
+    let rule = |r: usize| {
+        let pairs: Vec<String> = (0..18).map(|i| format!("(列{i} 且 列{})", 18 + (i + r) % 18)).collect();
+        format!("规则 则{r} = {} @法\n", pairs.join(" 或 "))
     };
-    vec![format!("{HEAD}{}", many(n, item))]
+    let rules = many(40, rule);
+    in_modules(n, 3, |p| {
+        format!(
+            "策略 策{p} 版本 1 由 局 施行 2020-01-01 {{\n{inputs}规则 先 = {} @法\n{rules}结论 乙 : {{ 一, 二 }} {{ 一 当 先 且 则0 理由 \"一\" @法\n二 其余 理由 \"二\" @法 }}\n公开 乙 至多 8 比特\n}}\n",
+            first.join(" 或 ")
+        )
+    })
 }
 
 /// Arms that overlap, where facts must be found element by element.

@@ -52,6 +52,8 @@ impl Report {
         // What comes after it is not begun either, and needs no word of its own.
         if !std::mem::replace(&mut self.stopped, true) {
             let max = self.work.max();
+            // It is told however much else there is to tell.
+            self.findings.truncate(FINDINGS_MAX - 1);
             self.add(
                 Diagnostic::new(
                     Code::TooLarge,
