@@ -232,13 +232,8 @@ impl Typer<'_> {
                 .help("历法自 0001 年至 9999 年", "the calendar runs from year 0001 to 9999"),
             );
         }
-        if let Node::Shift(date, m, before) = &a.node
-            && a.ty == Type::Date
-            && unit != PeriodUnit::Days
-            && *before != PeriodUnit::Days
-        {
-            let months = |n: i32, unit| i64::from(n) * if unit == PeriodUnit::Years { 12 } else { 1 };
-            return self.shifted_twice(&date.canonical(), months(*m, *before) + months(n, unit), span);
+        if a.ty == Type::Date && unit != PeriodUnit::Days && moved_by_months(&a) {
+            return self.shifted_twice(&a, n, unit, span);
         }
         let ty = a.ty.clone();
         Some(make(Node::Shift(Box::new(a), n, unit), ty, span))
@@ -246,11 +241,29 @@ impl Typer<'_> {
 
     /// One period counted as two: where the first ends on a month's last day for want of the corresponding day, the second
     /// counts from there and loses days (民法典 202 gives one period one corresponding day).
-    fn shifted_twice<T>(&mut self, date: &str, months: i64, span: Span) -> Option<T> {
-        let sign = if months < 0 { '-' } else { '+' };
-        let (count, zh, en) = match months.abs() {
-            n if n % 12 == 0 => (n / 12, "年", "years"),
-            n => (n, "月", "months"),
+    fn shifted_twice<T>(&mut self, moved: &TypedExpr, n: i32, unit: PeriodUnit, span: Span) -> Option<T> {
+        let months = |n: i32, unit| i64::from(n) * if unit == PeriodUnit::Years { 12 } else { 1 };
+        let (zh, en) = match &moved.node {
+            Node::Shift(date, m, before) if *before != PeriodUnit::Days => {
+                let (date, months) = (date.canonical(), months(*m, *before) + months(n, unit));
+                let sign = if months < 0 { '-' } else { '+' };
+                match months.abs() {
+                    0 => (format!("两次相抵的, 就写 `{date}`"), format!("where the two cancel out, write `{date}`")),
+                    n if n % 12 == 0 => (
+                        format!("一个期间写作 `{date} {sign} {} 年`", n / 12),
+                        format!("one period is `{date} {sign} {} years`", n / 12),
+                    ),
+                    n => (
+                        format!("一个期间写作 `{date} {sign} {n} 月`"),
+                        format!("one period is `{date} {sign} {n} months`"),
+                    ),
+                }
+            }
+            _ => (
+                "一个期间的年月只移动一次, 日在其后, 如 `起日 + 2 月 + 10 日`".into(),
+                "one period moves by months or years once, by days after that, as in `start + 2 months + 10 days`"
+                    .into(),
+            ),
         };
         self.fail(
             Diagnostic::new(
@@ -260,10 +273,8 @@ impl Typer<'_> {
                 "one expression moves a date by months or years twice, which may differ from moving it once",
             )
             .help(
-                format!("一个期间写作 `{date} {sign} {count} {zh}`; 期满后另起的期间, 先用 `定义` 给期满日命名"),
-                format!(
-                    "one period is `{date} {sign} {count} {en}`; for one that begins when another has ended, name that end with `define`"
-                ),
+                format!("{zh}; 期满后另起的期间, 先用 `定义` 给期满日命名"),
+                format!("{en}; for one that begins when another has ended, name that end with `define`"),
             )
             .witness("2021-01-31 + 1 月 + 1 月 = 2021-03-28, 2021-01-31 + 2 月 = 2021-03-31"),
         )
@@ -423,5 +434,17 @@ impl Typer<'_> {
             format!("不能对 `{}` 作此计算", show_type(ty)),
             format!("this cannot be computed over `{}`", show_type_en(ty)),
         ))
+    }
+}
+
+/// Whether a date may have been moved by months or years inside the expression: days put behind, a choice, a default and the
+/// first or last of a list do not hide it; a name does, for it says that the period has ended.
+fn moved_by_months(date: &TypedExpr) -> bool {
+    match &date.node {
+        Node::Shift(_, _, PeriodUnit::Years | PeriodUnit::Months) => true,
+        Node::Shift(inner, _, PeriodUnit::Days) => moved_by_months(inner),
+        Node::If(_, a, b) | Node::Default(a, b) => moved_by_months(a) || moved_by_months(b),
+        Node::Quantified(q) => q.value.iter().chain(&q.empty).any(moved_by_months),
+        _ => false,
     }
 }
