@@ -1,14 +1,15 @@
 //! `顺延(d, x 对 v 于 L)`: a last day that falls on a holiday moves to the day after the holidays (民法典 第二百零三条). Which
 //! days are holidays is evidence, dated and signed, never part of a program. Owns what the words mean, written out in simpler
 //! ones so that every later stage sees nothing new: `d` if it is none of the days; else the day after the first of them, from
-//! `d` on, that no other of them follows.
+//! `d` on, that no other of them follows; else, where they reach the calendar's last day, that day.
 //! Invariant: what is written out is a bounded number of times as large as what was written. Must not know: calendars.
 
 use super::types::Typer;
-use crate::ast::{self, Compare, ExprKind, Name, PeriodUnit, Quantifier};
+use crate::ast::{self, Compare, ExprKind, LiteralKind, Name, PeriodUnit, Quantifier};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::typed::TypedExpr;
+use guiju_runtime::date::Date;
 
 /// What the name of an element becomes where the list is walked once more inside; no author can write it.
 const AGAIN: &str = "·次日";
@@ -51,7 +52,10 @@ impl Typer<'_> {
         let followed = over(Quantifier::Exists, &again, None, followed, None);
         let last = and(condition.clone(), compare(Compare::AtLeast, day, date));
         let last = and(Some(last), expr(ExprKind::Not(followed)));
-        let after = over(Quantifier::Min, variable, Some(next), last, Some(Box::new(date.clone())));
+        // A day that moves past the calendar's end stays there, so that the last day seems to be followed by itself.
+        let (year, month, day) = Date::MAX.civil();
+        let end = expr(ExprKind::Literal(LiteralKind::Date(year, month, day)));
+        let after = over(Quantifier::Min, variable, Some(next), last, Some(end));
         let falls = over(Quantifier::Exists, variable, None, falls_on_one, None);
         self.infer(&expr(ExprKind::If(falls, after, Box::new(date.clone()))), None)
     }
