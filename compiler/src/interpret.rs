@@ -18,9 +18,15 @@ pub fn run(program: &Program, frame: &[i64]) -> Evaluation {
 /// over facts that fit; tests hold it to that.
 pub fn run_exactly(program: &Program, frame: &[i64]) -> Result<Evaluation, Inexact> {
     match watched(program, frame) {
-        (evaluation, None) => Ok(evaluation),
-        (_, Some(inexact)) => Err(inexact),
+        (evaluation, None, _) => Ok(evaluation),
+        (_, Some(inexact), _) => Err(inexact),
     }
+}
+
+/// What running `program` over `frame` costs, counted as it runs, in the units of `ir::verify::cost`: expressions evaluated and
+/// states looked at.
+pub fn spent(program: &Program, frame: &[i64]) -> u64 {
+    watched(program, frame).2
 }
 
 /// An operation that was not exact.
@@ -34,7 +40,7 @@ pub enum Inexact {
     Outside,
 }
 
-fn watched(program: &Program, frame: &[i64]) -> (Evaluation, Option<Inexact>) {
+fn watched(program: &Program, frame: &[i64]) -> (Evaluation, Option<Inexact>, u64) {
     let mut machine = Machine::new(frame, Vec::with_capacity(program.steps.len()));
     let mut trace = vec![Truth::NotKnown.byte(); program.trace_points as usize];
     for step in &program.steps {
@@ -45,7 +51,7 @@ fn watched(program: &Program, frame: &[i64]) -> (Evaluation, Option<Inexact>) {
         machine.steps.push(result);
     }
     let output = |id: &crate::ir::StepId| machine.steps.get(id.0 as usize).copied().unwrap_or(Scalar::UNKNOWN);
-    (Evaluation { outputs: program.outputs.iter().map(output).collect(), trace }, machine.inexact)
+    (Evaluation { outputs: program.outputs.iter().map(output).collect(), trace }, machine.inexact, machine.visits)
 }
 
 /// Evaluates one expression over `frame`, with `prior` as the results of the first steps.
@@ -120,11 +126,13 @@ struct Machine<'a> {
     elements: Vec<usize>,
     /// What was not exact so far, where it counts.
     inexact: Option<Inexact>,
+    /// Expressions evaluated and states looked at.
+    visits: u64,
 }
 
 impl<'a> Machine<'a> {
     fn new(frame: &'a [i64], steps: Vec<Scalar>) -> Self {
-        Self { frame, steps, elements: Vec::new(), inexact: None }
+        Self { frame, steps, elements: Vec::new(), inexact: None, visits: 0 }
     }
 
     /// Evaluates what counts only if `counts`: else its operations need not have been exact, as nothing comes of them.
@@ -144,6 +152,7 @@ impl<'a> Machine<'a> {
     }
 
     fn expr(&mut self, expr: &Expr) -> Scalar {
+        self.visits += 1;
         match expr {
             Expr::Const(_, word) => Scalar::known(*word),
             Expr::Load(kind, place) => match self.state(&place.states) {
@@ -246,7 +255,7 @@ impl<'a> Machine<'a> {
     }
 
     /// First words of the list's elements, `None` if it is unknown.
-    fn list(&self, list: &ListPlace) -> Option<Vec<usize>> {
+    fn list(&mut self, list: &ListPlace) -> Option<Vec<usize>> {
         match self.state(&list.states) {
             UNKNOWN => return None,
             ABSENT => return Some(Vec::new()),
@@ -263,7 +272,8 @@ impl<'a> Machine<'a> {
     }
 
     /// The first state that is not known, outermost first.
-    fn state(&self, states: &[WordAt]) -> u8 {
+    fn state(&mut self, states: &[WordAt]) -> u8 {
+        self.visits += states.len() as u64;
         let known = i64::from(KNOWN);
         match states.iter().map(|at| self.word(*at)).find(|state| *state != known) {
             None => KNOWN,

@@ -246,6 +246,7 @@ fn pairs(
     }
     let module = codegen::native(program).map_err(|why| refused(&why))?;
     let mut native = Evaluation::default();
+    let cost = ir::verify::cost(program);
     let mut last = None;
     for _ in 0..inputs {
         let frame = frame();
@@ -256,6 +257,10 @@ fn pairs(
         module.run(&frame, &mut native).map_err(|why| refused(&why))?;
         if native != meant {
             return Err(difference(program, &frame, &meant, &native));
+        }
+        let spent = interpret::spent(program, frame.words());
+        if spent > cost {
+            return Err(format!("{spent} units were spent of {cost}\n{program}\nframe {:?}", frame.words()));
         }
         counts.runs += 1;
         for output in &meant.outputs {

@@ -338,7 +338,8 @@ impl<'a> Verifier<'a> {
                 return Err(VerifyReason::DistinctTooLarge);
             }
         }
-        let mut cost = each.saturating_mul(max);
+        // Whether the list is there is asked once.
+        let mut cost = each.saturating_mul(max).saturating_add(list.states.len() as u64);
         if let Some(empty) = empty {
             cost = cost.saturating_add(self.want(empty, depth, &[kind])?.cost);
         }

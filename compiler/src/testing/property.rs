@@ -125,9 +125,13 @@ fn one(
     let values = values(scope, policy);
     let mut claims = Vec::new();
     for claim in &item.claims {
-        let kind = kind(claim, policy, &values, &mut checked.definitions, report)?;
+        // A claim at fault does not hide the next.
+        let Some(kind) = kind(claim, policy, &values, &mut checked.definitions, report) else { continue };
         let text = crate::format::claim(claim, module.language);
         claims.push(PropertyClaim { text, kind, span: claim.span() });
+    }
+    if claims.len() < item.claims.len() {
+        return None;
     }
     let lowered = match lower::policy(&checked, &Flow::of(&checked)) {
         Ok(lowered) => lowered,
