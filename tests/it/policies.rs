@@ -125,6 +125,26 @@ fn every_example_checks_and_its_tests_pass_on_both_engines() {
     }
 }
 
+/// A node compiles a published module with those that it imports, and with no others.
+#[test]
+fn every_shipped_module_compiles_with_its_imports_alone() {
+    let files = sources("policies");
+    let whole = compiled(&files);
+    for module in &whole.modules {
+        let mut needed = vec![module];
+        let mut at = 0;
+        while let Some(next) = needed.get(at) {
+            let imported = whole.modules.iter().filter(|m| next.imports.contains(&m.name)).collect::<Vec<_>>();
+            needed.extend(imported.into_iter().filter(|m| needed.iter().all(|n| n.name != m.name)).collect::<Vec<_>>());
+            at += 1;
+        }
+        let alone: Vec<SourceFile> = needed.iter().map(|m| files[usize::from(m.file.0)].clone()).collect();
+        let own = compiled(&alone);
+        let same = own.modules.iter().find(|m| m.name == module.name).map(|m| m.meaning_hash);
+        assert_eq!(same, Some(module.meaning_hash), "{}", module.name);
+    }
+}
+
 #[test]
 fn translating_keywords_changes_no_meaning() {
     let mut folders = projects();

@@ -1,6 +1,6 @@
 //! The versions of one policy on the time axis, over all modules given. Owns that a day has one version at most, and that
 //! none is forgotten between the first day and the last. Invariant: findings name the first day that is wrong, and a version
-//! that is there but refused leaves no gap. Must not know: what a version decides.
+//! that is there but refused, or whose number is left out between two others, leaves no gap. Must not know: what a version decides.
 
 use super::CheckedModule;
 use super::report::Report;
@@ -28,7 +28,9 @@ pub(super) fn check(trees: &[ast::Module], modules: &[CheckedModule], report: &m
                 continue;
             }
             let next = end.add_days(1);
-            if whole && next < second.effective_from && !first.lapses {
+            // A node compiles a module with those it imports, not with every version: a number left out is a version not given.
+            let follows = second.version == first.version.saturating_add(1);
+            if whole && follows && next < second.effective_from && !first.lapses {
                 report.add(gap(first, second, next));
             } else if next == second.effective_from && first.lapses {
                 report.add(no_gap(first, second));
