@@ -2,7 +2,7 @@
 //! stack or work without bound.
 
 use crate::diagnostics::{fixtures, source};
-use guiju_compiler::ast::{DEPTH_MAX, Expr, ExprKind, Item, Module, Name};
+use guiju_compiler::ast::{Clause, DEPTH_MAX, Expr, ExprKind, Item, Module, Name, Row};
 use guiju_compiler::diagnostics::{Code, Diagnostic};
 use guiju_compiler::format::format;
 use guiju_compiler::names;
@@ -29,7 +29,7 @@ fn value(expression: &str) -> Expr {
         panic!("{expression}: no policy")
     };
     match policy.clauses.into_iter().next() {
-        Some(guiju_compiler::ast::Clause::Definition(definition)) => definition.value,
+        Some(Clause::Definition(definition)) => definition.value,
         other => panic!("{expression}: {other:?}"),
     }
 }
@@ -316,4 +316,26 @@ fn names_that_look_alike_clash_within_a_scope() {
         );
     }
     assert!(names::confusable([&name("户籍"), &name("户口"), &name("户籍")]).is_empty());
+}
+
+#[test]
+fn a_cell_is_what_its_column_makes_it() {
+    let text = "语言 zh\n模块 试\n策略 甲 版本 1 由 局 施行 2020-01-01 {\n    表 乙 : 整数 0..9 命中 唯一\n    \
+                | 丙 | => | 条款 |\n    | 1 | 加(丙) | 通知(一) |\n    | 2 | 丙+1 | 通知 第二条 |\n    | 3 | 加(丙) * 2 | 通知 |\n}\n";
+    let (module, diagnostics) = parse(FileId(0), &file(text));
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let Some(Item::Policy(policy)) = module.and_then(|module| module.items.into_iter().next()) else {
+        panic!("no policy")
+    };
+    let Some(Clause::Table(table)) = policy.clauses.into_iter().next() else { panic!("no table") };
+    let cited = |row: &Row| row.citation.as_ref().map(|c| format!("{}|{}", c.source.text, c.article));
+    let citations: Vec<Option<String>> = table.rows.iter().map(cited).collect();
+    assert_eq!(citations, [Some("通知|(一)".into()), Some("通知|第二条".into()), Some("通知|".into())]);
+    let kinds: Vec<Option<&ExprKind>> = table.rows.iter().map(|row| row.value.as_ref().map(|e| &e.kind)).collect();
+    assert!(
+        matches!(kinds[..], [Some(ExprKind::Apply(..)), Some(ExprKind::Add(..)), Some(ExprKind::Multiply(..))]),
+        "{kinds:?}"
+    );
+    let again = format(&file(text), None).expect("the table is well formed");
+    assert!(again.contains("| 通知 (一)") && again.contains("| 丙 + 1"), "{again}");
 }

@@ -338,6 +338,9 @@ fn citation_cell(builder: &Builder, node: Node) -> Built<Option<Citation>> {
     match content(builder, node)? {
         (None, _) => Ok(None),
         (Some(inner), _) if inner.as_rule() == Rule::cited => builder.citation(inner).map(Some),
+        (Some(inner), span) if inner.as_rule() == Rule::expr => {
+            cited_like_expression(builder, inner).map(Some).ok_or_else(|| wrong(span))
+        }
         (Some(inner), span) if inner.as_rule() == Rule::cell => {
             let tests = Children::of(builder, inner).run(Rule::cell_test).into_iter();
             let tests = tests.map(|node| cell_test(builder, node)).collect::<Built<_>>()?;
@@ -351,6 +354,18 @@ fn citation_cell(builder: &Builder, node: Node) -> Built<Option<Citation>> {
         }
         (Some(_), span) => Err(wrong(span)),
     }
+}
+
+/// An article may look like the rest of an expression: `通知(一)` reads as a call.
+fn cited_like_expression(builder: &Builder, node: Node) -> Option<Citation> {
+    let (text, span, start) = (node.as_str().trim_end(), builder.span(&node), node.as_span().start());
+    let name = node.clone().into_inner().flatten().find(|inner| inner.as_rule() == Rule::name)?;
+    if name.as_span().start() != start {
+        return None;
+    }
+    let article = text.get(name.as_str().len()..)?.trim_start();
+    let one_word = !article.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '，'));
+    one_word.then(|| Citation { source: builder.name(&name), article: article.to_owned(), span })
 }
 
 fn outcome(builder: &Builder, mut children: Children, span: Span) -> Built<OutcomeClause> {
