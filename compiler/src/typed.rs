@@ -479,6 +479,31 @@ impl Access {
     }
 }
 
+/// What stands directly inside an expression, borrowed by `as_ref` or by `as_mut`.
+macro_rules! direct_parts {
+    ($node:expr, $borrow:ident) => {
+        match $node {
+            Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
+            Node::Not(a) | Node::Present(a) | Node::Convert(a, _) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
+            Node::Round { value, divisor, .. } => {
+                std::iter::once(value).chain(divisor).map(|part| part.$borrow()).collect()
+            }
+            Node::And(a, b)
+            | Node::Or(a, b)
+            | Node::Compare(_, a, b)
+            | Node::Default(a, b)
+            | Node::Arithmetic(_, a, b) => vec![a, b],
+            Node::If(a, b, c) => vec![a, b, c],
+            Node::In(a, list) => std::iter::once(a.$borrow()).chain(list).collect(),
+            Node::Call(_, args) => Vec::from_iter(args),
+            Node::Quantified(q) => {
+                let Quantified { value, condition, empty, .. } = q.$borrow();
+                [value, condition, empty].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
 impl TypedExpr {
     /// The constant it is, if it is one.
     pub fn constant(&self) -> Option<&Constant> {
@@ -508,40 +533,12 @@ impl TypedExpr {
 
     /// Its direct parts, to be changed.
     pub(crate) fn parts_mut(&mut self) -> Vec<&mut TypedExpr> {
-        match &mut self.node {
-            Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
-            Node::Not(a) | Node::Present(a) | Node::Convert(a, _) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
-            Node::Round { value, divisor, .. } => std::iter::once(&mut **value).chain(divisor.as_deref_mut()).collect(),
-            Node::And(a, b)
-            | Node::Or(a, b)
-            | Node::Compare(_, a, b)
-            | Node::Default(a, b)
-            | Node::Arithmetic(_, a, b) => vec![a, b],
-            Node::If(a, b, c) => vec![a, b, c],
-            Node::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
-            Node::Call(_, args) => args.iter_mut().collect(),
-            Node::Quantified(q) => [&mut q.value, &mut q.condition, &mut q.empty].into_iter().flatten().collect(),
-        }
+        direct_parts!(&mut self.node, as_mut)
     }
 
     /// Its direct parts.
     pub fn parts(&self) -> Vec<&TypedExpr> {
-        match &self.node {
-            Node::Constant(_) | Node::Load(_) | Node::Definition(..) | Node::PresentBinding(_) => Vec::new(),
-            Node::Not(a) | Node::Present(a) | Node::Convert(a, _) | Node::Shift(a, ..) | Node::Scale(a, _) => vec![a],
-            Node::Round { value, divisor, .. } => std::iter::once(value).chain(divisor).map(|part| &**part).collect(),
-            Node::And(a, b)
-            | Node::Or(a, b)
-            | Node::Compare(_, a, b)
-            | Node::Default(a, b)
-            | Node::Arithmetic(_, a, b) => {
-                vec![a, b]
-            }
-            Node::If(a, b, c) => vec![a, b, c],
-            Node::In(a, list) => std::iter::once(&**a).chain(list).collect(),
-            Node::Call(_, args) => args.iter().collect(),
-            Node::Quantified(q) => [&q.value, &q.condition, &q.empty].into_iter().flatten().collect(),
-        }
+        direct_parts!(&self.node, as_ref)
     }
 
     /// Its canonical text: the same for the same meaning whatever the layout and keyword language.

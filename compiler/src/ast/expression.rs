@@ -182,10 +182,10 @@ pub enum ExprKind {
     },
 }
 
-impl Expr {
-    /// The expressions directly inside this one.
-    pub fn parts(&self) -> Vec<&Self> {
-        match &self.kind {
+/// What stands directly inside an expression, borrowed by `as_ref` or by `as_mut`.
+macro_rules! direct_parts {
+    ($kind:expr, $borrow:ident) => {
+        match $kind {
             ExprKind::Literal(_) | ExprKind::Path(_) => Vec::new(),
             ExprKind::Not(a)
             | ExprKind::Present(a)
@@ -205,41 +205,23 @@ impl Expr {
             | ExprKind::Divide(a, b)
             | ExprKind::Rolled(a, b) => vec![a, b],
             ExprKind::If(a, b, c) => vec![a, b, c],
-            ExprKind::In(a, list) => std::iter::once(&**a).chain(list).collect(),
-            ExprKind::Call(_, list) | ExprKind::Apply(_, list) => list.iter().collect(),
+            ExprKind::In(a, list) => std::iter::once(a.$borrow()).chain(list).collect(),
+            ExprKind::Call(_, list) | ExprKind::Apply(_, list) => Vec::from_iter(list),
             ExprKind::Quantified { value, condition, empty, .. } => {
-                [value, condition, empty].into_iter().flatten().map(|e| &**e).collect()
+                [value, condition, empty].into_iter().flatten().map(|part| part.$borrow()).collect()
             }
         }
+    };
+}
+
+impl Expr {
+    /// The expressions directly inside this one.
+    pub fn parts(&self) -> Vec<&Self> {
+        direct_parts!(&self.kind, as_ref)
     }
 
     /// The expressions directly inside this one, to be changed.
     pub fn parts_mut(&mut self) -> Vec<&mut Self> {
-        match &mut self.kind {
-            ExprKind::Literal(_) | ExprKind::Path(_) => Vec::new(),
-            ExprKind::Not(a)
-            | ExprKind::Present(a)
-            | ExprKind::Absent(a)
-            | ExprKind::InForce(a)
-            | ExprKind::InPast(a, _)
-            | ExprKind::Convert(a, _)
-            | ExprKind::Round(_, a, _)
-            | ExprKind::Shift(a, ..) => vec![a],
-            ExprKind::And(a, b)
-            | ExprKind::Or(a, b)
-            | ExprKind::Compare(_, a, b)
-            | ExprKind::Default(a, b)
-            | ExprKind::Add(a, b)
-            | ExprKind::Subtract(a, b)
-            | ExprKind::Multiply(a, b)
-            | ExprKind::Divide(a, b)
-            | ExprKind::Rolled(a, b) => vec![a, b],
-            ExprKind::If(a, b, c) => vec![a, b, c],
-            ExprKind::In(a, list) => std::iter::once(&mut **a).chain(list).collect(),
-            ExprKind::Call(_, list) | ExprKind::Apply(_, list) => list.iter_mut().collect(),
-            ExprKind::Quantified { value, condition, empty, .. } => {
-                [value, condition, empty].into_iter().flatten().map(|e| &mut **e).collect()
-            }
-        }
+        direct_parts!(&mut self.kind, as_mut)
     }
 }

@@ -5,7 +5,7 @@
 
 use super::assign::assign;
 use super::facts::Facts;
-use super::names::mentioned_formulas;
+use super::names::{circular, mentioned_formulas};
 use super::report::Report;
 use super::scope::{Scope, duplicate, is_scalar, unknown};
 use super::types::{Typer, Values};
@@ -63,7 +63,8 @@ pub(crate) fn declare(module: &ast::Module, scope: &mut Scope, report: &mut Repo
         let free = |item: &&FormulaItem| uses.get(item.name.text.as_str()).is_none_or(|names| names.is_disjoint(&left));
         let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(free);
         if ready.is_empty() {
-            circular(&rest, report);
+            let names: Vec<&str> = rest.iter().map(|item| item.name.text.as_str()).collect();
+            report.add(circular(("公式", "formulas"), &names, rest[0].name.span));
             return;
         }
         for item in ready {
@@ -73,19 +74,6 @@ pub(crate) fn declare(module: &ast::Module, scope: &mut Scope, report: &mut Repo
         }
         waiting = rest;
     }
-}
-
-fn circular(stuck: &[&FormulaItem], report: &mut Report) {
-    let names: Vec<&str> = stuck.iter().map(|item| item.name.text.as_str()).collect();
-    report.add(
-        Diagnostic::new(
-            Code::Cycle,
-            stuck[0].name.span,
-            format!("公式相互依赖：{}", names.join("、")),
-            format!("formulas depend on one another: {}", names.join(", ")),
-        )
-        .help("打断循环：语言不允许递归", "break the cycle: the language has no recursion"),
-    );
 }
 
 fn check(item: &FormulaItem, scope: &Scope, report: &mut Report) -> Option<Formula> {
@@ -117,13 +105,13 @@ fn check(item: &FormulaItem, scope: &Scope, report: &mut Report) -> Option<Formu
     }
     let mut used = BTreeSet::new();
     loads(&body, &mut used);
-    for (i, parameter) in values.inputs.iter().enumerate().filter(|(i, _)| !used.contains(i)) {
+    for (_, parameter) in values.inputs.iter().enumerate().filter(|(i, _)| !used.contains(i)) {
         report.add(
             Diagnostic::new(
                 Code::Unused,
                 parameter.span,
-                format!("参数 `{}` 没有被用到", values.inputs[i].name),
-                format!("parameter `{}` is never used", values.inputs[i].name),
+                format!("参数 `{}` 没有被用到", parameter.name),
+                format!("parameter `{}` is never used", parameter.name),
             )
             .help("删去它", "remove it"),
         );
@@ -155,11 +143,7 @@ fn single(resolved: (Type, bool), span: Span, report: &mut Report) -> Option<(Ty
 
 /// Adds the parameters that are read.
 fn loads(expr: &TypedExpr, into: &mut BTreeSet<usize>) {
-    if let Node::Load(access) = &expr.node
-        && let Start::Input(i) = access.start
-    {
-        into.insert(i);
-    }
+    into.extend(parameter(expr));
     expr.parts().into_iter().for_each(|part| loads(part, into));
 }
 
@@ -220,14 +204,11 @@ fn written_out(body: &TypedExpr, given: &[(usize, usize)]) -> (usize, usize) {
     (nodes.saturating_add(1), depth + 1)
 }
 
+/// The parameter that an expression of a body is, if it is one.
 fn parameter(expr: &TypedExpr) -> Option<usize> {
-    match &expr.node {
-        Node::Load(access) => match access.start {
-            Start::Input(i) => Some(i),
-            _ => None,
-        },
-        _ => None,
-    }
+    let Node::Load(access) = &expr.node else { return None };
+    let Start::Input(i) = access.start else { return None };
+    Some(i)
 }
 
 /// Puts the arguments in the place of the parameters. Findings about the rest are about the call.

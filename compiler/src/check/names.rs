@@ -2,6 +2,8 @@
 //! Invariant: in the order given, a definition comes after every definition it mentions. Must not know: types.
 
 use crate::ast::{CellTest, Clause, Expr, ExprKind};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds the first part of every path in `expr`.
@@ -21,6 +23,17 @@ pub(crate) fn mentioned_formulas<'a>(expr: &'a Expr, into: &mut BTreeSet<&'a str
         into.insert(&formula.text);
     }
     expr.parts().into_iter().for_each(|part| mentioned_formulas(part, into));
+}
+
+/// "these depend on one another": what they are, in Chinese and English, their names, and where the first stands.
+pub(crate) fn circular((zh, en): (&str, &str), names: &[&str], span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::Cycle,
+        span,
+        format!("{zh}相互依赖：{}", names.join("、")),
+        format!("{en} depend on one another: {}", names.join(", ")),
+    )
+    .help("打断循环：语言不允许递归", "break the cycle: the language has no recursion")
 }
 
 /// Name and mentioned names of a definition or table clause.

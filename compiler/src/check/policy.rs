@@ -4,7 +4,7 @@
 
 use super::assign::assign;
 use super::facts::Facts;
-use super::names::evaluation_order;
+use super::names::{circular, evaluation_order};
 use super::report::Report;
 use super::scope::{Scope, duplicate, is_scalar, literal_date, unknown};
 use super::types::{DefinitionHead, Typer, Values, evidence_type};
@@ -256,15 +256,7 @@ fn definitions(item: &ast::PolicyItem, values: &mut Values<'_>, report: &mut Rep
         let names: Vec<&str> =
             stuck.iter().filter_map(|i| name_of(&item.clauses[*i])).map(|n| n.text.as_str()).collect();
         let span = name_of(&item.clauses[*first]).map_or(item.span, |n| n.span);
-        report.add(
-            Diagnostic::new(
-                Code::Cycle,
-                span,
-                format!("定义相互依赖：{}", names.join("、")),
-                format!("definitions depend on one another: {}", names.join(", ")),
-            )
-            .help("打断循环：语言不允许递归", "break the cycle: the language has no recursion"),
-        );
+        report.add(circular(("定义", "definitions"), &names, span));
         return None;
     }
     // Types first, so that the heads exist whatever the order of text.

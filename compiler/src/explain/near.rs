@@ -1,6 +1,7 @@
 //! Near misses: the one condition of a guard that was false while all others held; and what a guard hangs on: its conditions
-//! that are not known, while none is false. Owns how a guard is taken apart and what may be said of a condition. Invariant: see `explain/reasons.rs`; the parts are run by the interpreter over the same frame,
-//! so nothing is traced for them and native code stays as it is. Must not know: where the guard stands.
+//! that are not known, while none is false. Owns how a guard is taken apart and what may be said of a condition.
+//! Invariant: see `explain/reasons.rs`; the parts are run by the interpreter over the same frame, so nothing is traced for
+//! them and native code stays as it is. Must not know: where the guard stands.
 
 use super::reasons::mentioned;
 use crate::ast::ClassWord;

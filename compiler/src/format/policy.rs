@@ -291,13 +291,12 @@ fn cell(writer: &Writer, cell: &Cell) -> String {
             CellTest::Range(low, high) => {
                 format!("{}..{}", expression::expr(writer, low), expression::expr(writer, high))
             }
-            CellTest::Compare(compare, value) if expression::bound(writer, *compare, value).is_some() => {
-                let word = expression::bound(writer, *compare, value).unwrap_or_default();
-                format!("{} {word}", expression::expr(writer, value))
-            }
             CellTest::Compare(compare, value) => {
-                let operator = expression::comparison(writer, *compare, value);
-                format!("{operator} {}", expression::expr(writer, value))
+                let shown = expression::expr(writer, value);
+                match expression::bound(writer, *compare, value) {
+                    Some(word) => format!("{shown} {word}"),
+                    None => format!("{} {shown}", expression::comparison(writer, *compare, value)),
+                }
             }
         })
         .collect();

@@ -3,6 +3,7 @@
 //! Invariant: the copy answers as the policy does. Must not know: how claims are judged.
 
 use super::facts;
+use super::fault::bad;
 use crate::ast::{self, Claim, Item, Language};
 use crate::check::facts::Facts;
 use crate::check::flow::Flow;
@@ -88,10 +89,6 @@ pub(crate) fn properties(
         all.extend(one(module, item, scope, policies, report));
     }
     all
-}
-
-fn bad(span: Span, zh: String, en: String) -> Diagnostic {
-    Diagnostic::new(Code::BadTest, span, zh, en)
 }
 
 fn too_large(span: Span) -> Diagnostic {
@@ -203,8 +200,8 @@ fn kind(
                 report.add(
                     bad(
                         along.span,
-                        "`随` 后须是一项有大小的输入、证据字段或定义".into(),
-                        "an input, a field of evidence or a definition that has an order stands after `along`".into(),
+                        "`随` 后须是一项有大小的输入、证据字段或定义",
+                        "an input, a field of evidence or a definition that has an order stands after `along`",
                     )
                     .help("例如 `随 社保.累计月数`", "for example `along insurance.months`"),
                 );

@@ -17,20 +17,19 @@ pub(super) fn hint(clause: &ast::TableClause, columns: &[TypedExpr], rows: &[Tab
         .map(|r| r.cells.iter().zip(&domains))
         .map(|r| r.map(|(c, all)| c.clone().map_or_else(|| all.clone(), Intervals::of)).collect())
         .collect();
+    let values: Vec<String> = rows.iter().map(|r| r.value.canonical()).collect();
     for (j, row) in rows.iter().enumerate() {
         // Between two rows in order, a third may decide first.
         let nearest = if clause.hit == HitWord::Ordered { j.saturating_sub(1) } else { 0 };
-        let alike = |i: &usize| {
-            let earlier = &rows[*i];
-            earlier.citation == row.citation && earlier.value.canonical() == row.value.canonical()
-        };
+        let alike = |i: &usize| rows[*i].citation == row.citation && values[*i] == values[j];
         let apart = |i: usize| one_apart(&cells[i], &cells[j], clause.hit).map(|column| (i, column));
         let Some((i, column)) = (nearest..j).filter(alike).find_map(apart) else { continue };
-        let both = [cells[i][column].parts(), cells[j][column].parts()].concat();
-        let both = Intervals::of(both);
-        let (zh, en) = match both == domains[column] {
-            true => ("任意".to_owned(), "any".to_owned()),
-            false => (show_set(&columns[column].ty, both.parts()), show_set(&columns[column].ty, both.parts())),
+        let both = Intervals::of([cells[i][column].parts(), cells[j][column].parts()].concat());
+        let (zh, en) = if both == domains[column] {
+            ("任意".to_owned(), "any".to_owned())
+        } else {
+            let set = show_set(&columns[column].ty, both.parts());
+            (set.clone(), set)
         };
         let (name, column) = (&clause.name.text, columns[column].canonical());
         let (first, second) = (i + 1, j + 1);
