@@ -155,6 +155,7 @@ impl<'a> Machine<'a> {
         self.visits += 1;
         match expr {
             Expr::Const(_, word) => Scalar::known(*word),
+            Expr::Unknown(_) => Scalar::UNKNOWN,
             Expr::Load(kind, place) => match self.state(&place.states) {
                 KNOWN if *kind == Kind::Boolean => Scalar::truth(self.word(place.word) != 0),
                 KNOWN => Scalar::known(self.word(place.word)),

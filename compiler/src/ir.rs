@@ -146,6 +146,8 @@ pub enum Fold {
 pub enum Expr {
     /// A known constant; texts are indices into the program's literals.
     Const(Kind, i64),
+    /// Not known, whatever the evidence.
+    Unknown(Kind),
     /// Evidence.
     Load(Kind, Place),
     /// An earlier step's result.
@@ -224,6 +226,7 @@ impl Expr {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Const(kind, _)
+            | Self::Unknown(kind)
             | Self::Load(kind, _)
             | Self::Step(kind, _)
             | Self::Select(kind, ..)
@@ -253,7 +256,7 @@ impl Expr {
     /// The expressions directly inside this one.
     pub fn parts(&self) -> Vec<&Self> {
         match self {
-            Self::Const(..) | Self::Load(..) | Self::Step(..) | Self::PresentAt(_) => Vec::new(),
+            Self::Const(..) | Self::Unknown(_) | Self::Load(..) | Self::Step(..) | Self::PresentAt(_) => Vec::new(),
             Self::Not(a) | Self::MonthOf(a) | Self::Present(a) | Self::Demand(_, a) | Self::Lookup(_, a, _) => vec![a],
             Self::And(a, b) | Self::Or(a, b) | Self::Binary(_, a, b) | Self::Default(_, a, b) => vec![a, b],
             Self::Select(_, a, b, c) => vec![a, b, c],

@@ -130,6 +130,8 @@ fn a_choice_that_hangs_on_nothing_is_known() {
     let select = one(6, Kind::Integer, Expr::Select(Kind::Integer, condition, yes.clone(), no.clone()));
     let default = one(6, Kind::Integer, Expr::Default(Kind::Integer, yes.clone(), no));
     let demand = one(6, Kind::Integer, Expr::Demand(Kind::Integer, yes));
+    assert_eq!(both(&one(0, Kind::Boolean, Expr::Unknown(Kind::Boolean)), &[]), U);
+    assert_eq!(both(&one(0, Kind::Integer, Expr::Unknown(Kind::Integer)), &[]), U);
     for (c, a, b, selected, defaulted, demanded) in table {
         let frame = [words(c), words(a), words(b)].concat();
         assert_eq!(both(&select, &frame), selected, "if {c:?} {a:?} {b:?}");

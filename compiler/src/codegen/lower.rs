@@ -107,8 +107,12 @@ impl Lowering<'_, '_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Cell {
         match expr {
             Expr::Const(kind, word) => {
-                let ty = if *kind == Kind::Boolean { types::I8 } else { types::I64 };
-                Cell::known(self.builder.ins().iconst(ty, *word))
+                let word = self.constant(*kind, *word);
+                Cell::known(word)
+            }
+            Expr::Unknown(kind) => {
+                let word = self.constant(*kind, 0);
+                Cell::clean(word, Flag::Always)
             }
             Expr::Load(kind, place) => self.load(*kind, place),
             Expr::Step(_, id) => self.steps[id.0 as usize],
@@ -160,6 +164,11 @@ impl Lowering<'_, '_> {
                 self.fold(*fold, list, *var, parts)
             }
         }
+    }
+
+    fn constant(&mut self, kind: Kind, word: i64) -> Value {
+        let ty = if kind == Kind::Boolean { types::I8 } else { types::I64 };
+        self.builder.ins().iconst(ty, word)
     }
 
     fn load(&mut self, kind: Kind, place: &Place) -> Cell {

@@ -231,7 +231,7 @@ fn reads(expr: &Expr, visit: &mut dyn FnMut(Found)) {
         }
     };
     match expr {
-        Expr::Const(..) => {}
+        Expr::Const(..) | Expr::Unknown(_) => {}
         Expr::Step(_, id) => visit(Found::Step(id.0 as usize)),
         Expr::Load(_, place) => word(place.word),
         Expr::PresentAt(states) => states.iter().for_each(|s| word(*s)),

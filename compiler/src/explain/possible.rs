@@ -158,6 +158,7 @@ impl<'a> Run<'a> {
         }
         match expr {
             Expr::Const(_, word) => Possible::word(*word),
+            Expr::Unknown(_) => Possible::UNKNOWN,
             Expr::Load(kind, place) => self.load(*kind, place.word, &place.states),
             Expr::Step(_, id) => self.steps.get(id.0 as usize).copied().unwrap_or(Possible::UNKNOWN),
             Expr::Not(a) => self.truths(a).not().possible(),

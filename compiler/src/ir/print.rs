@@ -110,6 +110,7 @@ impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Const(kind, word) => write!(f, "{kind} {word}"),
+            Self::Unknown(kind) => write!(f, "unknown {kind}"),
             Self::Load(kind, place) => write!(f, "load {kind} {place}"),
             Self::Step(kind, step) => write!(f, "step {kind} s{}", step.0),
             Self::Not(a) => write!(f, "not({a})"),

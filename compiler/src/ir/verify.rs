@@ -234,6 +234,7 @@ impl<'a> Verifier<'a> {
                 self.constant(*kind, *word)?;
                 leaf(*kind)
             }
+            Expr::Unknown(kind) => leaf(*kind),
             Expr::Load(kind, place) => {
                 self.states(&place.states)?;
                 self.word(place.word)?;

@@ -6,7 +6,7 @@ use super::expr::any_of;
 use super::{LowerFault, Lowering, kind_of};
 use crate::ast::{ClassWord, HitWord};
 use crate::check::flow::Flow;
-use crate::ir::{Base, Binary, Expr, Kind, Place, StepId, WordAt};
+use crate::ir::{Binary, Expr, Kind, StepId};
 use crate::package::{GuardInfo, PointKind, RuleInfo};
 use crate::typed::{Definition, TableRow, TypedExpr, domain};
 use guiju_runtime::value::Type;
@@ -49,13 +49,6 @@ impl Lowering {
         }
     }
 
-    /// What is known on no as-of date from 1970-01-04 on: its state is read from the date's word, of which only 0 and 2 would
-    /// be states of something known or absent.
-    fn unknown(&mut self, name: &str, kind: Kind) -> StepId {
-        let as_of = WordAt { base: Base::Frame, offset: self.layout.roots.first().map_or(0, |r| r.first) };
-        self.step(name.to_owned(), kind, Expr::Load(kind, Place { word: as_of, states: vec![as_of] }), None)
-    }
-
     fn row_value(&mut self, table: &Table<'_>, row: &TableRow) -> Result<StepId, LowerFault> {
         let value = self.expr(&row.value)?;
         Ok(self.step(format!("{} 值", table.d.name), kind_of(&table.d.ty), value, None))
@@ -95,7 +88,7 @@ impl Lowering {
         let kind = kind_of(&table.d.ty);
         let mut result = match table.complete {
             true => None,
-            false => Some(self.unknown(&table.d.name, kind)),
+            false => Some(self.step(table.d.name.clone(), kind, Expr::Unknown(kind), None)),
         };
         for (guard, row) in guards.iter().zip(table.rows).rev() {
             let value = self.row_value(table, row)?;

@@ -12,6 +12,7 @@ pub(super) fn constructs(program: &Program) -> BTreeSet<String> {
     while let Some(expr) = waiting.pop() {
         let (name, parts): (String, Vec<&Expr>) = match expr {
             Expr::Const(kind, _) => (format!("const {kind}"), vec![]),
+            Expr::Unknown(_) => ("unknown".to_owned(), vec![]),
             Expr::Load(kind, _) => (format!("load {kind}"), vec![]),
             Expr::Step(..) => ("step".to_owned(), vec![]),
             Expr::Not(a) => ("not".to_owned(), vec![a]),
@@ -39,7 +40,7 @@ pub(super) fn constructs(program: &Program) -> BTreeSet<String> {
 /// Every name that `constructs` can give.
 pub(super) fn all() -> BTreeSet<String> {
     let mut names: BTreeSet<String> =
-        ["step", "not", "and", "or", "month_of", "select", "present", "present_at", "default", "demand"]
+        ["step", "unknown", "not", "and", "or", "month_of", "select", "present", "present_at", "default", "demand"]
             .map(str::to_owned)
             .into();
     for kind in [Kind::Boolean, Kind::Integer, Kind::Date, Kind::Month, Kind::Enum, Kind::Text] {

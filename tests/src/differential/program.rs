@@ -162,6 +162,7 @@ fn leaf(random: &mut Random, scope: &Scope, kind: Kind) -> Expr {
     match (random.below(10), random.pick(&places), random.pick(&steps)) {
         (0..6, Some(place), _) => Expr::Load(kind, (*place).clone()),
         (6..9, _, Some(step)) => Expr::Step(kind, StepId(*step as u32)),
+        _ if random.chance(4) => Expr::Unknown(kind),
         _ => Expr::Const(kind, constant(random, kind)),
     }
 }

@@ -228,7 +228,7 @@ pub(super) fn mutant(kind: &KindOfFault, program: &Program, random: &mut Random)
 /// Visits every expression, inner ones first, so that what a change puts in is not visited again.
 fn visit(expr: &mut Expr, see: &mut dyn FnMut(&mut Expr)) {
     match expr {
-        Expr::Const(..) | Expr::Load(..) | Expr::Step(..) | Expr::PresentAt(_) => {}
+        Expr::Const(..) | Expr::Unknown(_) | Expr::Load(..) | Expr::Step(..) | Expr::PresentAt(_) => {}
         Expr::Not(a) | Expr::MonthOf(a) | Expr::Present(a) | Expr::Demand(_, a) | Expr::Lookup(_, a, _) => {
             visit(a, see)
         }
