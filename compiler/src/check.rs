@@ -18,6 +18,7 @@ mod operators;
 mod outcomes;
 pub(crate) mod policy;
 mod probing;
+pub(crate) mod refused;
 mod rename;
 pub(crate) mod report;
 mod rolled;

@@ -248,6 +248,8 @@ pub enum PointKind {
     Arm,
     /// The guard of a sharing clause.
     Clause,
+    /// Where a fault shows; only in a policy that is refused.
+    Fault,
 }
 
 /// A trace point, for explanations.
@@ -257,7 +259,7 @@ pub struct TracePoint {
     pub kind: PointKind,
     /// Name of the rule, table or outcome.
     pub rule: String,
-    /// Exception or clause label, row number from 1, or the arm's value.
+    /// Exception or clause label, row number from 1, the arm's value, or the fault's index.
     pub label: String,
     /// Citation.
     pub citation: Option<CitationText>,

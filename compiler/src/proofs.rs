@@ -5,6 +5,7 @@
 
 mod arms;
 mod exceptions;
+mod operations;
 mod rules;
 mod tables;
 
@@ -14,6 +15,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::package::Policy;
 use crate::prove::{Point, Prover};
 use crate::source::Span;
+use crate::typed::FaultShown;
 use crate::witness::{self, Shows};
 use crate::work::Kind;
 
@@ -44,15 +46,46 @@ pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
     proof.count(report);
 }
 
-/// Lets the findings on a policy's tables, which `report` has, show tests. Nothing else is proved of such a policy: what
+/// Lets the findings on a policy's faults, which `report` has, show tests. Nothing else is proved of such a policy: what
 /// rests on a table with a fault would be told twice.
 pub(crate) fn show_faults(policy: &Policy, language: Language, report: &mut Report) {
     let mut proof = Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0, sought: 0 };
-    tables::check(&mut proof, report);
+    for (index, fault) in policy.checked.faults.iter().enumerate().take(TESTS_MAX) {
+        match &fault.shown {
+            FaultShown::Table { table, points, named } => {
+                tables::check(&mut proof, fault.finding, (table, points, named), report);
+            }
+            FaultShown::Operation { when, plainer } => {
+                operations::check(&mut proof, fault.finding, index, (when, plainer), report);
+            }
+        }
+    }
     proof.count(report);
 }
 
+/// What came of a search for facts that show a fault.
+enum Found {
+    /// A test that shows it.
+    Test(String),
+    /// No facts do.
+    Unreachable,
+    /// None within the counted budget.
+    Nothing,
+}
+
+/// A witness with a word on it.
+fn remark(witness: Option<String>, text: &str) -> String {
+    witness.map_or_else(|| text.to_owned(), |witness| format!("{witness}\n{text}"))
+}
+
 impl Proof<'_> {
+    fn nothing_found(&self) -> &'static str {
+        match self.language {
+            Language::Zh => "// 在限定的步数内没有找到这样的事实",
+            Language::En => "// no such facts were found within the counted bound",
+        }
+    }
+
     /// Attaches the point as a ready-made test, or as words if it cannot be made one.
     fn with_witness(&mut self, finding: Diagnostic, point: &Point, shows: Shows<'_>) -> Diagnostic {
         let title = self.title();

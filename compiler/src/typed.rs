@@ -3,13 +3,14 @@
 //! Invariant: `ty` of a number is a range that contains every value it can take; an expression that is not
 //! `optional` is never absent where it is used. Must not know: IR, layout, diagnostics.
 
+mod fault;
 mod mapping;
 mod words;
+pub use fault::{Fault, FaultShown, TablePoints};
 pub use mapping::Mapping;
 pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_type_en, show_word, show_word_en};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
-use crate::diagnostics::Code;
 use crate::package::CitationText;
 use crate::source::Span;
 use guiju_runtime::date::Date;
@@ -131,6 +132,8 @@ pub enum Node {
     Call(Function, Vec<TypedExpr>),
     /// Loop over a list.
     Quantified(Box<Quantified>),
+    /// An operation on these that a finding refuses, never known; only in a policy with faults.
+    Refused(Vec<TypedExpr>),
 }
 
 /// A quantifier.
@@ -398,32 +401,10 @@ pub struct Policy {
     pub older: Vec<Span>,
     /// Titles of its transitions.
     pub transitions: Vec<Span>,
-    /// What was found wrong with its tables, which inputs can show; a policy with any is refused.
-    pub faults: Vec<TableFault>,
+    /// What was found wrong with it that inputs can show; a policy with any is refused.
+    pub faults: Vec<Fault>,
     /// Where.
     pub span: Span,
-}
-
-/// What is wrong with a table at some of its points.
-#[derive(Clone, Debug)]
-pub struct TableFault {
-    /// Name of the table.
-    pub table: String,
-    /// The finding that told of it: its code and place.
-    pub finding: (Code, Span),
-    /// Where.
-    pub shown: FaultShown,
-    /// The point of it that the finding names, a word a column; empty if it names none.
-    pub named: Vec<i64>,
-}
-
-/// The points of a table where a fault shows.
-#[derive(Clone, Debug)]
-pub enum FaultShown {
-    /// No row lets these points through: by column the words, closed intervals.
-    Gap(Vec<Vec<(i64, i64)>>),
-    /// All these rows let some point through.
-    Together(Vec<usize>),
 }
 
 /// A checked sharing policy.
@@ -495,7 +476,7 @@ macro_rules! direct_parts {
             | Node::Arithmetic(_, a, b) => vec![a, b],
             Node::If(a, b, c) => vec![a, b, c],
             Node::In(a, list) => std::iter::once(a.$borrow()).chain(list).collect(),
-            Node::Call(_, args) => Vec::from_iter(args),
+            Node::Call(_, args) | Node::Refused(args) => Vec::from_iter(args),
             Node::Quantified(q) => {
                 let Quantified { value, condition, empty, .. } = q.$borrow();
                 [value, condition, empty].into_iter().flatten().collect()
@@ -541,6 +522,16 @@ impl TypedExpr {
         direct_parts!(&self.node, as_ref)
     }
 
+    /// Whether a part of it is refused.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.node, Node::Refused(_)) || self.parts().into_iter().any(Self::is_refused)
+    }
+
+    /// How many expressions it is made of.
+    pub fn size(&self) -> usize {
+        self.parts().into_iter().fold(1, |all, part| all.saturating_add(part.size()))
+    }
+
     /// Its canonical text: the same for the same meaning whatever the layout and keyword language.
     pub fn canonical(&self) -> String {
         let mut out = String::new();
@@ -583,6 +574,7 @@ impl TypedExpr {
             Node::Shift(_, n, unit) => format!("shift {n} {unit:?}"),
             Node::If(..) => "if".into(),
             Node::Call(f, _) => format!("{f:?}"),
+            Node::Refused(_) => "refused".into(),
             Node::Quantified(q) => {
                 let shape = [q.value.is_some(), q.condition.is_some(), q.empty.is_some()];
                 format!("{:?} {} {} {shape:?}", q.quantifier, q.variable, q.list.path)

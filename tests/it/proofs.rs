@@ -210,6 +210,88 @@ fn rows_that_meet_are_a_test_on_which_each_decides_when_it_comes_first() {
     );
 }
 
+/// Each operation as it is refused, as it is mended, and where the fault lies: the witness of the first decides so in the
+/// second, whatever choice, row, exception or loop the operation stands in.
+#[test]
+fn an_operation_without_a_result_is_a_test_that_reaches_it() {
+    let months = "(社保.累计月数 或缺 1)";
+    for (code, refused, mended, there) in [
+        ("E0601", "定义 值 : 整数 0..3 = 计数 房 于 住房", "定义 值 : 整数 0..4 = 计数 房 于 住房", "值 = 4"),
+        (
+            "E0601",
+            "定义 值 : 整数 -1..4 = 2 - (计数 房 于 住房)",
+            "定义 值 : 整数 -2..4 = 2 - (计数 房 于 住房)",
+            "值 = -2",
+        ),
+        (
+            "E0601",
+            "定义 值 : 整数 0..9 = 0\n    例外 本市 当 户口.本市 则 (计数 房 于 住房) * 3",
+            "定义 值 : 整数 0..12 = 0\n    例外 本市 当 户口.本市 则 (计数 房 于 住房) * 3",
+            "值 = 12",
+        ),
+        (
+            "E0601",
+            &format!("定义 值 : 整数 0..1000 = 如果 户口.本市 则 {months} * 2 否则 0"),
+            &format!("定义 值 : 整数 0..1200 = 如果 户口.本市 则 {months} * 2 否则 0"),
+            "值 = 1200",
+        ),
+        (
+            "E0601",
+            "表 值 : 整数 0..9 命中 唯一 @办法 第一条\n  | 户口.本市 | => |\n  | 是 | (计数 房 于 住房) * 4 |\n  | 否 | 0 |",
+            "表 值 : 整数 0..16 命中 唯一 @办法 第一条\n  | 户口.本市 | => |\n  | 是 | (计数 房 于 住房) * 4 |\n  | 否 | 0 |",
+            "值 = 16",
+        ),
+        (
+            "E0603",
+            "定义 值 : 整数 0..9 = 舍去(9 / (计数 房 于 住房), 0)",
+            "定义 值 : 整数 0..9 = 如果 (计数 房 于 住房) > 0 则 舍去(9 / (计数 房 于 住房), 0) 否则 0",
+            "(计数 房 于 住房) = 0",
+        ),
+        (
+            "E0603",
+            "规则 值 = 存在 房 于 住房 当 房.状态 = 现势 且 (如果 房.价款 不满 9 元 则 舍去(9 元 / 房.价款, 0) 否则 0) 满 3",
+            "规则 值 = 存在 房 于 住房 当 房.状态 = 现势 且 (如果 房.价款 不满 9 元 且 房.价款 > 0 元 则 舍去(9 元 / 房.价款, 0) 否则 0) 满 3",
+            "存在 房 于 住房 当 房.价款 = 0 元",
+        ),
+        (
+            "E0603",
+            "定义 值 : 整数 0..120000 = 合计 舍去(300 元 / 房.价款, 0) 对 房 于 住房 当 房.状态 = 注销",
+            "定义 值 : 整数 0..120000 = 合计 (如果 房.价款 > 0 元 则 舍去(300 元 / 房.价款, 0) 否则 0) 对 房 于 住房 当 房.状态 = 注销",
+            "存在 房 于 住房 当 房.状态 = 注销 且 房.价款 = 0 元",
+        ),
+        (
+            "E0602",
+            &format!("规则 值 = {months} * 9000000000000000 * 9 > 3"),
+            &format!("规则 值 = {months} * 9000000000000000 > 3"),
+            "社保 存在 且 社保.累计月数 = 600",
+        ),
+    ] {
+        let arms = format!(
+            "  结论 结果 : {{ 甲, 乙 }} 命中 顺序 {{\n    甲 当 {there} 理由 \"甲\" @办法 第一条\n    乙 其余 理由 \"乙\" @办法 第一条\n  }}"
+        );
+        let cited = |clause: &str| {
+            if clause.starts_with('表') { clause.to_owned() } else { format!("{clause} @办法 第一条") }
+        };
+        let witness = table_witness(code, &format!("  {}\n{arms}", cited(refused)));
+        let (facts, _) = witness.split_once("期望").unwrap_or_else(|| panic!("no test: {witness}"));
+        passes(&format!("  {}\n{arms}", cited(mended)), &format!("{facts}期望 结果 = 甲\n}}"));
+    }
+}
+
+/// Ranges are judged one by one, so that what is refused may never be; then that is said. What stands behind it is still
+/// judged.
+#[test]
+fn an_operation_that_no_facts_bring_about_says_so_and_hides_nothing() {
+    let clauses = format!(
+        "  定义 值 : 整数 0..4 = (计数 房 于 住房) - (计数 房 于 住房) + 4 @办法 第一条\n\
+           定义 余 : 整数 0..3 = 舍去(值 / 值, 0) @办法 第一条\n{}",
+        arms(&["余 满 2"], true)
+    );
+    let witness = table_witness("E0601", &clauses);
+    assert!(witness.contains("没有事实能使之如此"), "{witness}");
+    assert!(judged(&clauses).contains(&"E0603".to_owned()));
+}
+
 #[test]
 fn a_gap_that_nothing_reaches_says_so() {
     let rows = ["否 | 任意 | 1", "是 | 是 | 2"];

@@ -3,7 +3,7 @@
 //! Must not know: what is being declared.
 
 use super::numbers::is_number;
-use super::report::Report;
+use super::refused::Refusal;
 use super::types::Typer;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -36,7 +36,7 @@ pub(crate) fn assign(
     match (&value.ty, ty) {
         (found, _) if is_number(found) && is_number(ty) => {
             let kept = typer.kept(value, ty)?;
-            within(domain(&kept.ty), ty, kept.span, declared_at, typer.report).then_some(kept)
+            Some(within(kept, ty, declared_at, typer))
         }
         (Type::Text { max: found }, Type::Text { max }) => {
             if found > max {
@@ -54,17 +54,19 @@ pub(crate) fn assign(
     }
 }
 
-fn within(found: (i64, i64), ty: &Type, span: Span, declared_at: Option<Span>, report: &mut Report) -> bool {
-    let declared = domain(ty);
-    if declared.0 <= found.0 && found.1 <= declared.1 {
-        return true;
+/// The value, or a finding and what is never known if it leaves the declared range.
+fn within(value: TypedExpr, ty: &Type, declared_at: Option<Span>, typer: &mut Typer<'_>) -> TypedExpr {
+    let (found, declared) = (domain(&value.ty), domain(ty));
+    // What is computed with something refused is told of once, there.
+    if (declared.0 <= found.0 && found.1 <= declared.1) || value.is_refused() {
+        return TypedExpr { ty: if value.is_refused() { ty.clone() } else { value.ty.clone() }, ..value };
     }
     let wide = (declared.0.min(found.0), declared.1.max(found.1));
     let zh = |(low, high)| format!("{}..{}", show_word(ty, low), show_word(ty, high));
     let en = |(low, high)| format!("{}..{}", show_word_en(ty, low), show_word_en(ty, high));
     let mut finding = Diagnostic::new(
         Code::RangeExceeded,
-        span,
+        value.span,
         format!("值可达 {}，超出声明的 {}", zh(found), zh(declared)),
         format!("the value may reach {}, beyond the declared {}", en(found), en(declared)),
     )
@@ -75,6 +77,6 @@ fn within(found: (i64, i64), ty: &Type, span: Span, declared_at: Option<Span>, r
     if let Some(at) = declared_at {
         finding = finding.label(at, "声明的范围", "the declared range");
     }
-    report.add(finding);
-    false
+    let refusal = Refusal::outside(&value, declared);
+    typer.refuse(finding, refusal, vec![value], ty.clone())
 }

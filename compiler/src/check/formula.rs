@@ -88,9 +88,14 @@ fn check(item: &FormulaItem, scope: &Scope, report: &mut Report) -> Option<Formu
     }
     let (ty, optional) = single(scope.resolve(&item.ty, report)?, item.ty.span, report)?;
     let values = Values { scope, inputs: parameters, evidence: Vec::new(), definitions: BTreeMap::new() };
+    let before = report.faults();
     let mut typer = Typer::new(&values, report, Facts::default());
     let body = typer.infer(&item.body, Some(&ty))?;
     let body = assign(&mut typer, body, &ty, optional, Some(item.ty.span))?;
+    // A formula is no policy that facts could be given to.
+    if report.drop_faults(before) {
+        return None;
+    }
     if optional {
         report.add(
             Diagnostic::new(

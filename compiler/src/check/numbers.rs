@@ -7,6 +7,7 @@
 //! most one factor with a unit, and a quotient of two equal units has none: there are no units such as 元/平方米, so what
 //! would need one is refused and the law's own unit is given to the result by declaring it.
 
+use super::refused::Refusal;
 use super::types::{Typer, make};
 use crate::ast::{self, ExprKind, LiteralKind, MoneyUnit};
 use crate::diagnostics::{Code, Diagnostic};
@@ -98,6 +99,29 @@ fn wide(ty: &Type) -> (i128, i128) {
     (i128::from(low), i128::from(high))
 }
 
+/// The range as words, if they hold it: one less than the least word, so that every range can be mirrored.
+pub(crate) fn words((low, high): (i128, i128)) -> Option<(i64, i64)> {
+    let max = i128::from(i64::MAX);
+    if low < -max || high > max {
+        return None;
+    }
+    Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?))
+}
+
+/// "the result does not fit a word".
+pub(crate) fn beyond_words((low, high): (i128, i128), scale: u8, span: Span) -> Diagnostic {
+    let (low, high) = (show_wide(low, scale), show_wide(high, scale));
+    let digits = if scale > 0 { format!("（{scale} 位小数）") } else { String::new() };
+    let decimals = if scale > 0 { format!(" with {scale} decimals") } else { String::new() };
+    Diagnostic::new(
+        Code::Overflow,
+        span,
+        format!("结果可达 {low}..{high}{digits}，超过 64 位整数"),
+        format!("the result may reach {low}..{high}{decimals}, beyond 64 bits"),
+    )
+    .help("缩小操作数的范围，或先舍入", "narrow the ranges of the operands, or round first")
+}
+
 fn corners(a: (i128, i128), b: (i128, i128), op: impl Fn(i128, i128) -> i128) -> (i128, i128) {
     let all = [op(a.0, b.0), op(a.0, b.1), op(a.1, b.0), op(a.1, b.1)];
     all.into_iter().fold((all[0], all[0]), |(low, high), x| (low.min(x), high.max(x)))
@@ -149,13 +173,16 @@ impl Typer<'_> {
         } else {
             self.alike(a, b, span)?
         };
-        let (x, y) = (wide(&a.ty), wide(&b.ty));
-        let range = match op {
-            Arithmetic::Add => (x.0 + y.0, x.1 + y.1),
-            Arithmetic::Subtract => (x.0 - y.1, x.1 - y.0),
-            Arithmetic::Multiply => corners(x, y, |p, q| p * q),
+        let apply = |p, q| match op {
+            Arithmetic::Add => p + q,
+            Arithmetic::Subtract => p - q,
+            Arithmetic::Multiply => p * q,
         };
-        let (low, high) = self.bounded(range, scale, span)?;
+        let range = corners(wide(&a.ty), wide(&b.ty), apply);
+        let Some((low, high)) = words(range) else {
+            let beyond = (number_type(1, 1, scale, unit), range, span);
+            return Some(self.overflow(beyond, vec![a, b], |words| apply(words[0], words[1])));
+        };
         let ty = number_type(low, high, scale, unit);
         Some(make(Node::Arithmetic(op, Box::new(a), Box::new(b)), ty, span))
     }
@@ -315,7 +342,11 @@ impl Typer<'_> {
         }
         let by = i128::from(number::power(digits)?);
         let (low, high) = wide(&e.ty);
-        let (low, high) = self.bounded((low * by, high * by), scale, e.span)?;
+        let range = (low * by, high * by);
+        let Some((low, high)) = words(range) else {
+            let beyond = (number_type(1, 1, scale, unit_of(&e.ty)), range, e.span);
+            return Some(self.overflow(beyond, vec![e], |words| words[0] * by));
+        };
         let ty = number_type(low, high, scale, unit_of(&e.ty));
         if let Node::Constant(Constant::Word(_)) = e.node {
             e.node = Node::Constant(Constant::Word(low));
@@ -326,25 +357,25 @@ impl Typer<'_> {
         Some(TypedExpr { node: Node::Scale(Box::new(e), digits), ty, optional, span })
     }
 
-    /// The range as words, if they hold it.
-    pub(crate) fn bounded(&mut self, (low, high): (i128, i128), scale: u8, span: Span) -> Option<(i64, i64)> {
-        // One less than the least word, so that every range can be mirrored.
-        let max = i128::from(i64::MAX);
-        if low < -max || high > max {
-            let (low, high) = (show_wide(low, scale), show_wide(high, scale));
-            let digits = if scale > 0 { format!("（{scale} 位小数）") } else { String::new() };
-            let decimals = if scale > 0 { format!(" with {scale} decimals") } else { String::new() };
-            return self.fail(
-                Diagnostic::new(
-                    Code::Overflow,
-                    span,
-                    format!("结果可达 {low}..{high}{digits}，超过 64 位整数"),
-                    format!("the result may reach {low}..{high}{decimals}, beyond 64 bits"),
-                )
-                .help("缩小操作数的范围，或先舍入", "narrow the ranges of the operands, or round first"),
-            );
-        }
-        Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?))
+    /// Tells that an operation on these operands may leave a word, and at which ends of their ranges it does.
+    fn overflow(
+        &mut self,
+        (ty, range, span): (Type, (i128, i128), Span),
+        operands: Vec<TypedExpr>,
+        apply: impl Fn(&[i128]) -> i128,
+    ) -> TypedExpr {
+        let ends: Vec<[i64; 2]> = operands.iter().map(|e| <[i64; 2]>::from(domain(&e.ty))).collect();
+        let choices = (0..1_usize << ends.len())
+            .map(|chosen| -> Vec<i64> { ends.iter().enumerate().map(|(i, ends)| ends[(chosen >> i) & 1]).collect() });
+        let out = choices.filter(|words| {
+            let result = apply(&words.iter().map(|w| i128::from(*w)).collect::<Vec<_>>());
+            self::words((result, result)).is_none()
+        });
+        // INVARIANT: some end leaves a word, or the range of the result would not.
+        let words = out.last().unwrap_or_default();
+        let refusal = Refusal::at(&operands.iter().zip(words).collect::<Vec<_>>());
+        let finding = beyond_words(range, scale_of(&ty), span);
+        self.refuse(finding, refusal, operands, ty)
     }
 
     /// `a / b` anywhere but directly inside a rounding.
@@ -388,46 +419,51 @@ impl Typer<'_> {
         else {
             return self.few_digits(SCALE_MAX + 1, span).and(None);
         };
-        let (low, high) = wide(&value.ty);
-        let numerator = self.bounded((low * up, high * up), scale_of(&value.ty) + quotient.numerator, span)?;
-        let (low, high) = divisor.as_ref().map_or((1, 1), |d| wide(&d.ty));
+        let one = number_type(1, 1, scale, unit.clone());
+        let dividend = wide(&value.ty);
+        let by = divisor.as_ref().map_or((1, 1), |d| wide(&d.ty));
         if let Some(divisor) = &divisor
-            && low <= 0
-            && high >= 0
+            && (by.0..=by.1).contains(&0)
         {
-            return self.divided_by_zero(divisor);
+            return Some(self.divided_by_zero(value, divisor.clone(), one));
         }
-        let denominator = self.bounded((low * down, high * down), quotient.denominator, span)?;
-        let whole = |a: i64, b: i64| i128::from(number::divide(rounding, a, b)) * after;
-        let range =
-            corners((numerator.0.into(), numerator.1.into()), (denominator.0.into(), denominator.1.into()), |a, b| {
-                match (i64::try_from(a), i64::try_from(b)) {
-                    (Ok(a), Ok(b)) => whole(a, b),
-                    // `bounded` gave words.
-                    _ => 0,
-                }
-            });
-        let (low, high) = self.bounded(range, scale, span)?;
+        let (numerator, denominator) = ((dividend.0 * up, dividend.1 * up), (by.0 * down, by.1 * down));
+        if words(numerator).is_none() {
+            return Some(self.overflow((one, numerator, span), vec![value], |words| words[0] * up));
+        }
+        if let (Some(divisor), None) = (&divisor, words(denominator)) {
+            return Some(self.overflow((one, denominator, span), vec![divisor.clone()], |words| words[0] * down));
+        }
+        let whole = |a: i128, b: i128| match (i64::try_from(a), i64::try_from(b)) {
+            (Ok(a), Ok(b)) => i128::from(number::divide(rounding, a, b)) * after,
+            // Both ranges are of words.
+            _ => 0,
+        };
+        let range = corners(numerator, denominator, whole);
+        let Some((low, high)) = words(range) else {
+            let operands = std::iter::once(value).chain(divisor).collect();
+            let apply = |words: &[i128]| whole(words[0] * up, words.get(1).map_or(1, |w| *w) * down);
+            return Some(self.overflow((one, range, span), operands, apply));
+        };
         let node = Node::Round { rounding, value: Box::new(value), divisor: divisor.map(Box::new), digits };
         Some(make(node, number_type(low, high, scale, unit), span))
     }
 
-    fn divided_by_zero<T>(&mut self, divisor: &TypedExpr) -> Option<T> {
-        let text = text(divisor);
+    fn divided_by_zero(&mut self, value: TypedExpr, divisor: TypedExpr, ty: Type) -> TypedExpr {
+        let text = text(&divisor);
         let zero = show_word(&divisor.ty, 0);
-        self.fail(
-            Diagnostic::new(
-                Code::DivisionByZero,
-                divisor.span,
-                format!("除数 `{text}` 可能为 0"),
-                format!("the divisor `{text}` may be 0"),
-            )
-            .help(
-                format!("写 `如果 {text} > {zero} 则 … 否则 …`，或把它的范围改为不含 0"),
-                format!("write `if {text} > {zero} then … else …`, or declare a range without 0"),
-            )
-            .witness(format!("{text} = {zero}")),
+        let finding = Diagnostic::new(
+            Code::DivisionByZero,
+            divisor.span,
+            format!("除数 `{text}` 可能为 0"),
+            format!("the divisor `{text}` may be 0"),
         )
+        .help(
+            format!("写 `如果 {text} > {zero} 则 … 否则 …`，或把它的范围改为不含 0"),
+            format!("write `if {text} > {zero} then … else …`, or declare a range without 0"),
+        )
+        .witness(format!("{text} = {zero}"));
+        self.refuse(finding, Refusal::at(&[(&divisor, 0)]), vec![value, divisor], ty)
     }
 
     /// The number as it is kept in a place of type `ty`, or a finding: its unit fits, and no digit is dropped silently.

@@ -1,7 +1,8 @@
 //! Typing of comparisons, choices, functions and quantifiers; arithmetic is `numbers`'. Invariant: the range of every number
 //! it gives contains every value of it. Must not know: statements around the expression.
 
-use super::numbers::{is_number, number_type, unit_of};
+use super::numbers::{beyond_words, is_number, number_type, unit_of, words};
+use super::refused::{faults_of_elements, faults_only_where};
 use super::scope::is_scalar;
 use super::types::{Typer, make};
 use crate::ast::{self, Compare, ExprKind, Function, PeriodUnit, Quantifier};
@@ -146,10 +147,14 @@ impl Typer<'_> {
         let facts = std::mem::take(&mut self.facts);
         let anywhere = self.infer(a, wanted);
         self.facts = facts;
-        if !anywhere?.optional {
+        let anywhere = anywhere?;
+        if !anywhere.optional {
             return self.always_present(&value.canonical(), span);
         }
+        let before = self.report.faults();
         let other = self.infer(b, Some(&value.ty))?;
+        let there = make(Node::Present(Box::new(anywhere)), Type::Boolean, span);
+        faults_only_where(self.report, before, &there, false);
         let (value, other, ty) = self.join(value, other, span)?;
         let optional = other.optional;
         Some(TypedExpr { node: Node::Default(Box::new(value), Box::new(other)), ty, optional, span })
@@ -165,14 +170,13 @@ impl Typer<'_> {
         span: Span,
     ) -> Option<TypedExpr> {
         let c = self.boolean(c)?;
-        let (on_true, on_false) = (self.tells(&c, true), self.tells(&c, false));
         let (a, b) = if wanted.is_none() && self.is_bare_variant(a) && !self.is_bare_variant(b) {
-            let b = self.knowing(&on_false, |t| t.infer(b, None))?;
-            (self.knowing(&on_true, |t| t.infer(a, Some(&b.ty)))?, b)
+            let b = self.only_where(&c, false, |t| t.infer(b, None))?;
+            (self.only_where(&c, true, |t| t.infer(a, Some(&b.ty)))?, b)
         } else {
-            let a = self.knowing(&on_true, |t| t.infer(a, wanted))?;
+            let a = self.only_where(&c, true, |t| t.infer(a, wanted))?;
             let hint = wanted.unwrap_or(&a.ty).clone();
-            let b = self.knowing(&on_false, |t| t.infer(b, Some(&hint)))?;
+            let b = self.only_where(&c, false, |t| t.infer(b, Some(&hint)))?;
             (a, b)
         };
         let (a, b, ty) = self.join(a, b, span)?;
@@ -323,18 +327,20 @@ impl Typer<'_> {
             ));
         };
         let bound = place.access.clone();
+        let before = self.report.faults();
         let (condition, value, depth) = self.with_variable(variable, *element, &bound, |t, depth| {
             let condition = match condition {
                 Some(c) => Some(t.boolean(c)?),
                 None => None,
             };
-            let known = condition.as_ref().map(|c| t.tells(c, true)).unwrap_or_default();
-            let value = match value {
-                Some(v) => Some(t.knowing(&known, |t| t.present(v, wanted))?),
-                None => None,
+            let value = match (value, &condition) {
+                (Some(v), Some(c)) => Some(t.only_where(c, true, |t| t.present(v, wanted))?),
+                (Some(v), None) => Some(t.present(v, wanted)?),
+                (None, _) => None,
             };
             Some((condition, value, depth))
         })?;
+        let elements = self.report.faults();
         let empty = match empty {
             Some(e) => Some(self.present(e, value.as_ref().map(|v| &v.ty))?),
             None => None,
@@ -352,6 +358,7 @@ impl Typer<'_> {
             condition,
             empty,
         };
+        faults_of_elements(self.report, before..elements, &quantified);
         Some(make(Node::Quantified(Box::new(quantified)), ty, expr.span))
     }
 
@@ -381,8 +388,11 @@ impl Typer<'_> {
                 let (low, high) = domain(&v.ty);
                 let all = |word: i64| i128::from(word) * i128::from(max);
                 let scale = scale_of(&v.ty);
-                let (low, high) = self.bounded((all(low).min(0), all(high).max(0)), scale, span)?;
-                number_type(low, high, scale, unit_of(&v.ty))
+                let range = (all(low).min(0), all(high).max(0));
+                match words(range) {
+                    Some((low, high)) => number_type(low, high, scale, unit_of(&v.ty)),
+                    None => return self.fail(beyond_words(range, scale, span)),
+                }
             }
             (Quantifier::Max | Quantifier::Min, Some(v)) => {
                 if !is_number(&v.ty) && !matches!(v.ty, Type::Date | Type::Month) {

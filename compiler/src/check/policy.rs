@@ -28,7 +28,8 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
     names_unique(item, report);
     let mut values = Values { scope, inputs: Vec::new(), evidence: Vec::new(), definitions: BTreeMap::new() };
     inputs(item, &mut values, report);
-    let evidence_good = evidence(item, &mut values, report);
+    // Without its keys no evidence is found that could show a fault in one of them.
+    let evidence_good = evidence(item, &mut values, report) && !report.drop_faults(0);
     // Definitions are judged even where evidence is not: what only follows from that is dropped later.
     let definitions = definitions(item, &mut values, report).filter(|_| evidence_good)?;
     let (outcomes, facts) = outcomes::check(item, &values, report)?;
@@ -378,8 +379,7 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
             good = false;
             continue;
         };
-        let known = typer.tells(&guard, true);
-        let value = typer.knowing(&known, |t| {
+        let value = typer.only_where(&guard, true, |t| {
             let v = t.infer(&e.value, Some(&ty))?;
             assign(t, v, &ty, optional, ty_span)
         });

@@ -4,11 +4,18 @@
 
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::source::Span;
-use crate::typed::{FaultShown, TableFault};
+use crate::typed::{Fault, FaultShown, TypedExpr};
 use crate::work::Work;
+use std::ops::Range;
 
 /// Most findings kept.
 pub(crate) const FINDINGS_MAX: usize = 200;
+
+/// Most faults before those of operations are no longer kept to be shown.
+const FAULTS_MAX: usize = 32;
+
+/// Most expressions in a condition that still grows.
+const CONDITION_MAX: usize = 1024;
 
 /// Most names looked at for one that may have been meant.
 const CANDIDATES_MAX: usize = 512;
@@ -20,7 +27,7 @@ pub(crate) struct Report {
     refused: bool,
     /// Whether some error leaves no tree to go on with.
     broken: bool,
-    faults: Vec<TableFault>,
+    faults: Vec<Fault>,
     /// What the compilation has done so far.
     pub(crate) work: Work,
     /// Whether the work ran out and the item before which it did has been named.
@@ -76,15 +83,40 @@ impl Report {
         self.keep(finding);
     }
 
-    /// Adds a finding on a table whose tree is whole, so that the policy can still be run to show the fault.
-    pub(crate) fn add_fault(&mut self, finding: Diagnostic, table: &str, shown: FaultShown, named: Vec<i64>) {
-        self.faults.push(TableFault {
-            table: table.to_owned(),
-            finding: (finding.code, finding.primary),
-            shown,
-            named,
-        });
+    /// Adds a finding that leaves the tree whole, so that the policy can still be run to show the fault.
+    pub(crate) fn add_fault(&mut self, finding: Diagnostic, shown: FaultShown) {
+        let finding_of = (finding.code, finding.primary);
+        // What is typed twice is wrong once; and of operations only so many are shown.
+        let wanted = matches!(shown, FaultShown::Table { .. }) || self.faults.len() < FAULTS_MAX;
+        if wanted && self.faults.iter().all(|f| f.finding != finding_of) {
+            self.faults.push(Fault { finding: finding_of, shown });
+        }
         self.keep(finding);
+    }
+
+    /// How many faults there are so far.
+    pub(crate) fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Changes the conditions under which the faults of some operations show.
+    pub(crate) fn change_faults(&mut self, which: Range<usize>, mut change: impl FnMut(TypedExpr) -> TypedExpr) {
+        for fault in self.faults.get_mut(which).into_iter().flatten() {
+            if let FaultShown::Operation { when, plainer } = &mut fault.shown
+                && when.size() <= CONDITION_MAX
+            {
+                **when = change((**when).clone());
+                plainer.iter_mut().for_each(|condition| *condition = change(condition.clone()));
+            }
+        }
+    }
+
+    /// Drops the faults from one on, where nothing can be run to show them; whether there were any.
+    pub(crate) fn drop_faults(&mut self, from: usize) -> bool {
+        let some = self.faults.len() > from;
+        self.faults.truncate(from);
+        self.broken |= some;
+        some
     }
 
     fn keep(&mut self, finding: Diagnostic) {
@@ -103,8 +135,8 @@ impl Report {
         other.findings.into_iter().for_each(|f| self.keep(f));
     }
 
-    /// The faults of tables added so far, each once.
-    pub(crate) fn take_faults(&mut self) -> Vec<TableFault> {
+    /// The faults added so far, each once.
+    pub(crate) fn take_faults(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.faults)
     }
 

@@ -12,6 +12,7 @@ use super::assign::assign;
 use super::facts::Facts;
 use super::intervals::Intervals;
 use super::numbers::is_number;
+use super::refused::{both, compared, faults_only_where};
 use super::report::Report;
 use super::scope::NUMBER_MAX;
 use super::types::{Typer, Values, make};
@@ -179,12 +180,38 @@ fn one_row(
         let set = Intervals::of(parts).and(&Intervals::between(low, high));
         cells.push(Some(set.parts().to_vec()));
     }
+    let before = report.faults();
     let value = match &row.value {
         Some(value) if clause.hit == HitWord::Sum => result(value, &addend(ty), clause.ty.span, values, report)?,
         Some(value) => result(value, ty, clause.ty.span, values, report)?,
         None => make(Node::Constant(Constant::Word(1)), Type::Integer { low: 1, high: 1, unit: None }, row.span),
     };
+    if report.faults() > before {
+        let here = lets_through(columns, &cells);
+        faults_only_where(report, before, &here, true);
+    }
     Some(TableRow { cells, value, citation: values.scope.cite(row.citation.as_ref(), report), span: row.span })
+}
+
+/// Where all cells of a row let their column's value through.
+fn lets_through(columns: &[TypedExpr], cells: &[Option<Vec<(i64, i64)>>]) -> TypedExpr {
+    let truth = |word| make(Node::Constant(Constant::Word(word)), Type::Boolean, Span::default());
+    let columns = columns.iter().zip(cells).filter_map(|(column, cell)| Some((column, cell.as_ref()?)));
+    let tests = columns.map(|(column, parts)| {
+        if matches!(column.ty, Type::Boolean | Type::Enum(_)) {
+            let words = parts.iter().flat_map(|(low, high)| *low..=*high);
+            let words = words.map(|word| make(Node::Constant(Constant::Word(word)), column.ty.clone(), column.span));
+            return make(Node::In(Box::new(column.clone()), words.collect()), Type::Boolean, column.span);
+        }
+        let parts = parts.iter().map(|(low, high)| {
+            let (above, below) = (compared(Compare::AtLeast, column, *low), compared(Compare::AtMost, column, *high));
+            both(above, below)
+        });
+        parts
+            .reduce(|a, b| make(Node::Or(Box::new(a), Box::new(b)), Type::Boolean, column.span))
+            .unwrap_or_else(|| truth(0))
+    });
+    tests.reduce(both).unwrap_or_else(|| truth(1))
 }
 
 /// A result that fits the table's type.

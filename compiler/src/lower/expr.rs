@@ -72,6 +72,7 @@ impl Lowering {
             Node::If(c, a, b) => Expr::Select(kind, self.boxed(c)?, self.boxed(a)?, self.boxed(b)?),
             Node::Call(function, args) => self.call(*function, args)?,
             Node::Quantified(q) => self.quantified(q)?,
+            Node::Refused(_) => Expr::Unknown(kind),
         })
     }
 

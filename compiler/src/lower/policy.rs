@@ -12,7 +12,7 @@ use crate::package::{
     self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write,
     WriteTerm,
 };
-use crate::typed::{self, Body, Definition, Exception, Key, Written};
+use crate::typed::{self, Body, Definition, Exception, Fault, FaultShown, Key, Written};
 use guiju_runtime::frame::Layout;
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
     for (i, definition) in checked.definitions.iter().enumerate() {
         rules.push(lowering.definition(definition, flow, flow.definitions[i].class())?);
     }
+    lowering.faults(&checked.faults)?;
     let mut settled: BTreeMap<(usize, usize), Vec<StepId>> = BTreeMap::new();
     let mut write_steps: Vec<Vec<(usize, Pending)>> = Vec::new();
     for write in &checked.writes {
@@ -106,7 +107,8 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
 /// A table with a gap is lowered only where a finding refuses its policy.
 fn told(checked: &typed::Policy) -> Result<(), LowerFault> {
     let untold = checked.definitions.iter().any(|d| {
-        matches!(d.body, Body::Table { complete: false, .. }) && checked.faults.iter().all(|f| f.table != d.name)
+        let told = |f: &Fault| matches!(&f.shown, FaultShown::Table { table, .. } if *table == d.name);
+        matches!(d.body, Body::Table { complete: false, .. }) && !checked.faults.iter().any(told)
     });
     if untold { Err(LowerFault::Internal("a table not proved complete".into())) } else { Ok(()) }
 }
@@ -213,6 +215,17 @@ enum Pending {
 }
 
 impl Lowering {
+    /// Records where the operations that are refused have no result, so that a run can show it.
+    fn faults(&mut self, faults: &[Fault]) -> Result<(), LowerFault> {
+        for (i, fault) in faults.iter().enumerate() {
+            let FaultShown::Operation { when, .. } = &fault.shown else { continue };
+            let expr = self.expr(when)?;
+            let point = self.point(PointKind::Fault, "", i.to_string(), None, ClassWord::Never, fault.finding.1);
+            self.step(String::new(), Kind::Boolean, expr, Some(point));
+        }
+        Ok(())
+    }
+
     fn definition(&mut self, d: &Definition, flow: &Flow, class: ClassWord) -> Result<RuleInfo, LowerFault> {
         let mut info = RuleInfo {
             name: d.name.clone(),

@@ -22,6 +22,7 @@ fn strength(expr: &TypedExpr) -> u8 {
         | Node::Definition(..)
         | Node::Call(..)
         | Node::Round { .. }
+        | Node::Refused(_)
         | Node::Convert(..) => 7,
     }
 }
@@ -84,6 +85,8 @@ pub(crate) fn text(expr: &TypedExpr) -> String {
             format!("{}({})", name(*function), arguments.join(", "))
         }
         Node::Quantified(q) => quantified(q),
+        // Only in a policy that is refused, where another finding speaks of what it stands in.
+        Node::Refused(_) => "…".to_owned(),
     }
 }
 

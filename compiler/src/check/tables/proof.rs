@@ -7,7 +7,7 @@ use super::space::{Point, Rows, Space, TooIntricate, Words};
 use crate::ast::{self, HitWord};
 use crate::check::report::Report;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::typed::{FaultShown, TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
+use crate::typed::{FaultShown, TablePoints, TableRow, TypedExpr, domain, show_set, show_word, show_word_en};
 use crate::work::Kind;
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::value::Type;
@@ -102,7 +102,7 @@ impl Proof<'_> {
             let finding = finding
                 .label(self.rows[i].span, "先有的一行", "the earlier row")
                 .witness(format!("| {} | => |", self.cells(&shared)));
-            report.add_fault(finding, name, FaultShown::Together(vec![i, j]), self.named(&shared));
+            self.fault(finding, TablePoints::Together(vec![i, j]), self.named(&shared), report);
         }
     }
 
@@ -184,7 +184,7 @@ impl Proof<'_> {
                     )
                 };
                 let named = self.named(&hole.point);
-                report.add_fault(finding.witness(row), name, FaultShown::Gap(hole.region), named);
+                self.fault(finding.witness(row), TablePoints::Gap(hole.region), named, report);
                 Ok(Some(false))
             }
         }
@@ -236,8 +236,12 @@ impl Proof<'_> {
         for row in rows.iter().take(LABELS_MAX) {
             finding = finding.label(self.rows[row].span, "同时命中的一行", "a row that matches");
         }
-        report.add_fault(finding, self.name(), FaultShown::Together(rows.iter().collect()), Vec::new());
+        self.fault(finding, TablePoints::Together(rows.iter().collect()), Vec::new(), report);
         Ok(())
+    }
+
+    fn fault(&self, finding: Diagnostic, points: TablePoints, named: Vec<i64>, report: &mut Report) {
+        report.add_fault(finding, FaultShown::Table { table: self.name().to_owned(), points, named });
     }
 
     /// The words by which a point is told.
