@@ -87,7 +87,13 @@ fn check(item: &FormulaItem, scope: &Scope, report: &mut Report) -> Option<Formu
         parameters.push(Input { name: name.text.clone(), ty, optional, span: name.span });
     }
     let (ty, optional) = single(scope.resolve(&item.ty, report)?, item.ty.span, report)?;
-    let values = Values { scope, inputs: parameters, evidence: Vec::new(), definitions: BTreeMap::new() };
+    let values = Values {
+        scope,
+        inputs: parameters,
+        evidence: Vec::new(),
+        definitions: BTreeMap::new(),
+        outcomes: BTreeSet::new(),
+    };
     let before = report.faults();
     let mut typer = Typer::new(&values, report, Facts::default());
     let body = typer.infer(&item.body, Some(&ty))?;

@@ -25,6 +25,10 @@ impl Typer<'_> {
             return Some((a?, b?));
         }
         let a = self.present(a, None);
+        // Of a bare name it is only known what it means beside the other side.
+        if a.is_none() && self.is_bare_variant(b) {
+            return None;
+        }
         let b = self.present(b, a.as_ref().map(|a| &a.ty));
         Some((a?, b?))
     }

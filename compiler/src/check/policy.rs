@@ -26,7 +26,17 @@ pub(crate) fn check(item: &ast::PolicyItem, scope: &Scope, report: &mut Report) 
     let before = report.broken();
     bounds(item, report)?;
     names_unique(item, report);
-    let mut values = Values { scope, inputs: Vec::new(), evidence: Vec::new(), definitions: BTreeMap::new() };
+    let outcomes = item.clauses.iter().filter_map(|clause| match clause {
+        Clause::Outcome(o) => Some(o.name.text.clone()),
+        _ => None,
+    });
+    let mut values = Values {
+        scope,
+        inputs: Vec::new(),
+        evidence: Vec::new(),
+        definitions: BTreeMap::new(),
+        outcomes: outcomes.collect(),
+    };
     inputs(item, &mut values, report);
     // Without its keys no evidence is found that could show a fault in one of them.
     let evidence_good = evidence(item, &mut values, report) && !report.drop_faults(0);

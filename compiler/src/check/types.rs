@@ -12,7 +12,7 @@ use crate::typed::{Access, Constant, Evidence, Input, Node, Start, TypedExpr, sh
 use guiju_runtime::date::{Date, YearMonth};
 use guiju_runtime::identifier;
 use guiju_runtime::value::{Class, EnumType, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is known of a definition before and after it is checked.
@@ -38,6 +38,8 @@ pub(crate) struct Values<'a> {
     pub(crate) evidence: Vec<Evidence>,
     /// Definitions and tables by name.
     pub(crate) definitions: BTreeMap<String, DefinitionHead>,
+    /// Names of the outcomes, which no expression reads.
+    pub(crate) outcomes: BTreeSet<String>,
 }
 
 /// The element of a quantifier being checked.
@@ -328,6 +330,20 @@ impl<'a> Typer<'a> {
     }
 
     fn unknown_value<T>(&mut self, name: &ast::Name, wanted: Option<&Arc<EnumType>>) -> Option<T> {
+        if self.values.outcomes.contains(&name.text) {
+            return self.fail(
+                Diagnostic::new(
+                    Code::OutcomeRead,
+                    name.span,
+                    format!("`{}` 是结论，式子里不能引用结论", name.text),
+                    format!("`{}` is an outcome, and no expression reads an outcome", name.text),
+                )
+                .help(
+                    "把两处都要的条件写成 `规则`，各处引用它",
+                    "write the condition that both need as a `rule`, and name it in both places",
+                ),
+            );
+        }
         let mut known: Vec<String> = vec!["基准日".into(), "as_of".into()];
         known.extend(self.variables.iter().map(|v| v.name.clone()));
         known.extend(self.values.inputs.iter().map(|i| i.name.clone()));

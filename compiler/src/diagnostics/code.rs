@@ -93,6 +93,8 @@ codes! {
     Cycle = "E0213",
     /// A variant's name that several enums have.
     AmbiguousVariant = "E0214",
+    /// An outcome read in an expression.
+    OutcomeRead = "E0215",
     /// A value of another type than is wanted.
     TypeMismatch = "E0301",
     /// A value that may be absent where one is needed.

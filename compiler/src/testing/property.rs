@@ -17,7 +17,7 @@ use crate::source::Span;
 use crate::typed::{self, Access, Body, Definition, Node, Start, TypedExpr};
 use guiju_runtime::date::Date;
 use guiju_runtime::value::{Fact, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Most claims of one property.
@@ -157,6 +157,7 @@ fn values<'a>(scope: &'a Scope, policy: &Policy) -> Values<'a> {
         inputs: checked.inputs.clone(),
         evidence: checked.evidence.clone(),
         definitions: BTreeMap::new(),
+        outcomes: BTreeSet::new(),
     };
     for (index, d) in checked.definitions.iter().enumerate() {
         let tells = match &d.body {
