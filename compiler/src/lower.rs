@@ -4,6 +4,7 @@
 //! Must not know: diagnostics' wording, engines.
 
 mod expr;
+mod needs;
 mod policy;
 mod sharing;
 mod table;

@@ -120,6 +120,8 @@ pub struct Evidence {
     pub field: Vec<String>,
     /// Keys to look up.
     pub keys: Vec<KeyTerm>,
+    /// What of it is needed, by field path; the record itself first.
+    pub needs: Vec<Need>,
     /// Index in `layout.roots`.
     pub root: usize,
 }
@@ -299,6 +301,28 @@ pub struct GuardInfo {
     pub parent: Option<usize>,
 }
 
+/// A part of a record that a policy needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The field as a dotted path; empty: whether the record is there, or how many are.
+    pub field: String,
+    /// What for; at least one, ascending.
+    pub uses: Vec<Use>,
+}
+
+/// What a part of a record is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// To decide an outcome.
+    Decides,
+    /// To write another record.
+    Writes,
+    /// To find other evidence.
+    Finds,
+    /// To prove the as-of date.
+    Dates,
+}
+
 /// What a policy reads of a certificate type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
@@ -409,6 +433,13 @@ impl Policy {
     /// Whether it is in force on `day`; both ends of its interval are.
     pub fn in_force_on(&self, day: Date) -> bool {
         self.effective_from <= day && self.effective_to.is_none_or(|last| day <= last)
+    }
+
+    /// Whether it reads the field of the certificate type at a dotted path, or anything inside it.
+    pub fn reads_field(&self, schema: &str, field: &str) -> bool {
+        let inside =
+            |read: &String| read.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.reads.iter().filter(|r| r.schema == schema).flat_map(|r| &r.fields).any(inside)
     }
 
     /// Its version and interval, as people are shown them: `3 (2017-03-16..2017-05-02)`.

@@ -5,6 +5,7 @@
 
 mod arms;
 mod exceptions;
+mod needs;
 mod operations;
 mod rules;
 mod tables;
@@ -33,8 +34,9 @@ struct Proof<'a> {
 /// Most findings of one policy that facts are sought for; later ones show words.
 const TESTS_MAX: usize = 16;
 
-/// Proves one policy; findings carry a test in the file's language.
-pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
+/// Proves one policy; findings carry a test in the file's language. What is read for nothing is told if `minimal`: where rows
+/// of a table were found to say one thing, it only follows from that.
+pub(crate) fn check(policy: &Policy, language: Language, minimal: bool, report: &mut Report) {
     let mut proof = Proof { policy, prover: Prover::new(&policy.checked), language, shown: 0, sought: 0 };
     for index in 0..policy.checked.definitions.len() {
         exceptions::check(&mut proof, index, report);
@@ -42,6 +44,9 @@ pub(crate) fn check(policy: &Policy, language: Language, report: &mut Report) {
     }
     for index in 0..policy.checked.outcomes.len() {
         arms::check(&mut proof, index, report);
+    }
+    if minimal {
+        needs::check(&mut proof, report);
     }
     proof.count(report);
 }

@@ -18,6 +18,7 @@
 
 mod claims;
 mod diagram;
+mod matters;
 mod open;
 mod order;
 mod scaled;
@@ -26,6 +27,7 @@ mod table;
 mod term;
 
 pub(crate) use claims::Slope;
+use diagram::TermId;
 pub(crate) use diagram::{NodeId, Spent};
 pub(crate) use term::Source;
 

@@ -15,7 +15,7 @@ pub use sharing::sharing;
 
 use crate::ast::{ClassWord, HitWord, PolicyKind};
 use crate::hash;
-use crate::package::{CitationText, KeyTerm, Policy, Sharing};
+use crate::package::{CitationText, KeyTerm, Need, Policy, Sharing, Use};
 use crate::typed::{self, Body, Key, Written, show_set};
 use guiju_runtime::value::{GroupType, Type};
 use schema::{Enums, completeness, shown_type, variants};
@@ -35,7 +35,10 @@ pub fn policy(policy: &Policy) -> String {
     for input in &checked.inputs {
         lines.push(format!("输入 {} : {}", input.name, shown_type(&input.ty, input.optional, &mut enums)));
     }
-    checked.evidence.iter().for_each(|e| evidence(&mut lines, e));
+    for (e, lowered) in checked.evidence.iter().zip(&policy.evidence) {
+        evidence(&mut lines, e);
+        lines.extend(lowered.needs.iter().map(need));
+    }
     for (i, definition) in checked.definitions.iter().enumerate() {
         let class = policy.rules.get(i).map_or(ClassWord::Public, |r| r.class);
         self::definition(&mut lines, definition, class, &mut laws, &mut enums);
@@ -158,6 +161,18 @@ fn evidence(lines: &mut Vec<String>, e: &typed::Evidence) {
             }
         });
     }
+}
+
+/// What of a record is needed, and for what.
+fn need(need: &Need) -> String {
+    let what = if need.field.is_empty() { "有无" } else { &need.field };
+    let uses = need.uses.iter().map(|u| match u {
+        Use::Decides => "判断",
+        Use::Writes => "写入",
+        Use::Finds => "查找",
+        Use::Dates => "基准日",
+    });
+    format!("  所需 {what} 用于 {}", uses.collect::<Vec<_>>().join(", "))
 }
 
 fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, laws: &mut Laws, enums: &mut Enums) {

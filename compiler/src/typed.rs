@@ -5,9 +5,11 @@
 
 mod fault;
 mod mapping;
+mod reads;
 mod words;
 pub use fault::{Fault, FaultShown, TablePoints};
 pub use mapping::Mapping;
+pub(crate) use reads::{Reads, field_names};
 pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_type_en, show_word, show_word_en};
 
 use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};

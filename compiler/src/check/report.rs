@@ -3,7 +3,7 @@
 //! Must not know: what is checked.
 
 use crate::diagnostics::{Code, Diagnostic, Severity};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::typed::{Fault, FaultShown, TypedExpr};
 use crate::work::Work;
 use std::ops::Range;
@@ -183,6 +183,16 @@ impl Report {
                 self.refused = true;
             }
         }
+    }
+
+    /// Whether there is a finding of this code in the file.
+    pub(crate) fn tells(&self, code: Code, file: FileId) -> bool {
+        self.findings.iter().any(|d| d.code == code && d.primary.file == file)
+    }
+
+    /// Whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.findings.is_empty() && !self.refused
     }
 
     /// Whether any finding was an error that leaves no tree to go on with.

@@ -189,6 +189,8 @@ codes! {
     UnusedDefinition = "W0902",
     /// A rule without a citation.
     Uncited = "W0903",
+    /// Evidence or a field of it that is read to decide and decides nothing.
+    Idle = "W0910",
     /// A policy larger than the language allows.
     TooLarge = "E0904",
     /// A contract that writes what none of its departments owns.

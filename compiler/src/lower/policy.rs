@@ -1,7 +1,7 @@
 //! Lowering of a whole policy: keys, definitions, outcomes, writes. Must not know: diagnostics.
 
 use super::table::Table;
-use super::{LowerFault, Lowering, kind_of};
+use super::{LowerFault, Lowering, kind_of, needs};
 use crate::ast::ClassWord;
 use crate::check::exceptions::siblings;
 use crate::check::flow::{Flow, of_outcome};
@@ -9,13 +9,13 @@ use crate::check::policy::type_of_evidence;
 use crate::hash;
 use crate::ir::{self, Binary, Expr, Kind, LoopVar, StepId};
 use crate::package::{
-    self, Evidence, GuardInfo, KeyTerm, Outcome, OutcomeArm, PointKind, Policy, Read, Release, RuleInfo, Write,
+    self, Evidence, GuardInfo, KeyTerm, Need, Outcome, OutcomeArm, PointKind, Policy, Release, RuleInfo, Write,
     WriteTerm,
 };
 use crate::typed::{self, Body, Definition, Exception, Fault, FaultShown, Key, Written};
 use guiju_runtime::frame::Layout;
 use guiju_runtime::value::Type;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The roots of a policy's frames: the as-of date, inputs, evidence.
@@ -34,7 +34,8 @@ fn layout(checked: &typed::Policy) -> Result<Layout, LowerFault> {
 /// Lowers a checked policy.
 pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, LowerFault> {
     let mut lowering = Lowering::new(layout(checked)?, checked.inputs.len());
-    let evidence = evidence(&mut lowering, checked)?;
+    let needs = needs::needs(checked);
+    let evidence = evidence(&mut lowering, checked, &needs)?;
     let mut rules = Vec::new();
     for (i, definition) in checked.definitions.iter().enumerate() {
         rules.push(lowering.definition(definition, flow, flow.definitions[i].class())?);
@@ -99,7 +100,7 @@ pub(crate) fn policy(checked: &typed::Policy, flow: &Flow) -> Result<Policy, Low
         writes,
         points,
         rules,
-        reads: reads(checked, flow),
+        reads: needs::reads(checked, &needs),
         checked: Arc::new(checked.clone()),
     })
 }
@@ -137,9 +138,13 @@ fn release(r: &typed::Release) -> Release {
     }
 }
 
-fn evidence(lowering: &mut Lowering, checked: &typed::Policy) -> Result<Vec<Evidence>, LowerFault> {
+fn evidence(
+    lowering: &mut Lowering,
+    checked: &typed::Policy,
+    needs: &[Vec<Need>],
+) -> Result<Vec<Evidence>, LowerFault> {
     let mut all = Vec::new();
-    for (i, e) in checked.evidence.iter().enumerate() {
+    for (i, (e, needs)) in checked.evidence.iter().zip(needs).enumerate() {
         let mut keys = Vec::new();
         for key in &e.keys {
             keys.push(match key {
@@ -160,50 +165,11 @@ fn evidence(lowering: &mut Lowering, checked: &typed::Policy) -> Result<Vec<Evid
             max: e.max,
             field: e.field.clone(),
             keys,
+            needs: needs.clone(),
             root: 1 + checked.inputs.len() + i,
         });
     }
     Ok(all)
-}
-
-/// Certificate types read, with every field an outcome, a write or a key depends on.
-fn reads(checked: &typed::Policy, flow: &Flow) -> Vec<Read> {
-    let mut fields: BTreeSet<(usize, Vec<usize>)> = BTreeSet::new();
-    for i in 0..checked.outcomes.len() {
-        fields.extend(of_outcome(checked, i, flow).fields);
-    }
-    for d in &flow.evidence {
-        fields.extend(d.fields.iter().cloned());
-    }
-    if let Some((e, path)) = &checked.as_of {
-        fields.insert((*e, path.clone()));
-    }
-    let mut by_schema: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
-    for e in &checked.evidence {
-        by_schema.entry(e.schema.name.clone()).or_insert_with(|| (e.schema.owner.clone(), BTreeSet::new()));
-    }
-    for (e, path) in fields {
-        let schema = &checked.evidence[e].schema;
-        let mut ty = Type::Group(schema.group.clone());
-        let mut names = Vec::new();
-        for index in path {
-            let inner = match ty {
-                Type::List { element, .. } => *element,
-                other => other,
-            };
-            let Type::Group(group) = inner else { break };
-            let Some(field) = group.fields.get(index) else { break };
-            names.push(field.name.clone());
-            ty = field.ty.clone();
-        }
-        if let Some((_, set)) = by_schema.get_mut(&schema.name) {
-            set.insert(names.join("."));
-        }
-    }
-    by_schema
-        .into_iter()
-        .map(|(schema, (owner, set))| Read { schema, owner, fields: set.into_iter().collect() })
-        .collect()
 }
 
 /// A written value whose steps exist but whose outputs are not numbered yet.

@@ -223,16 +223,7 @@ impl Walk<'_> {
             let next = field.ty.clone();
             ty = next;
         }
-        let dotted = names.join(".");
-        let below = format!("{dotted}.");
-        path.is_empty()
-            || self
-                .policy
-                .reads
-                .iter()
-                .filter(|r| r.schema == evidence.schema.name)
-                .flat_map(|r| &r.fields)
-                .any(|f| *f == dotted || f.starts_with(&below))
+        path.is_empty() || self.policy.reads_field(&evidence.schema.name, &names.join("."))
     }
 
     /// Values of a scalar on either side of what it is compared with, and at its type's ends.

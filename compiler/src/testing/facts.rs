@@ -384,15 +384,7 @@ impl Builder<'_> {
     fn left_out(&self, ty: &Type, path: &[String], span: Span, report: &mut Report) -> Option<Fact> {
         let dotted = path.join(".");
         let evidence = self.policy.evidence.iter().find(|e| e.root == self.root);
-        let read = evidence.is_some_and(|e| {
-            let below = format!("{dotted}.");
-            self.policy
-                .reads
-                .iter()
-                .filter(|r| r.schema == e.schema.name)
-                .flat_map(|r| &r.fields)
-                .any(|f| *f == dotted || f.starts_with(&below))
-        });
+        let read = evidence.is_some_and(|e| self.policy.reads_field(&e.schema.name, &dotted));
         match neutral(ty) {
             Some(value) if !read => Some(Fact::Known(value)),
             _ => {

@@ -125,14 +125,7 @@ impl Printer<'_> {
 
     fn read(&self, path: &[String]) -> bool {
         let Some(schema) = self.schema else { return true };
-        let dotted = path.join(".");
-        let below = format!("{dotted}.");
-        self.policy
-            .reads
-            .iter()
-            .filter(|r| r.schema == schema)
-            .flat_map(|r| &r.fields)
-            .any(|f| *f == dotted || f.starts_with(&below))
+        self.policy.reads_field(schema, &path.join("."))
     }
 }
 
