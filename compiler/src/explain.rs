@@ -10,12 +10,12 @@ mod reasons;
 mod text;
 
 pub use near::{Condition, Stop};
-pub use reasons::{OutcomeReason, Passed, Reasons, RuleReason, reasons};
+pub use reasons::{Applied, OutcomeReason, Passed, Reasons, RuleReason, reasons};
 
 pub use missing::{LEAST_VISITS, MINIMAL_VISITS, Missing, Size};
 
 use crate::ast::HitWord;
-use crate::package::{CitationText, OutcomeArm, Policy, RuleInfo};
+use crate::package::{CitationText, Outcome, OutcomeArm, Policy, RuleInfo};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::trace::Truth;
 use std::collections::BTreeSet;
@@ -71,10 +71,9 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
     let mut all: BTreeSet<String> = BTreeSet::new();
     let mut outcomes = Vec::new();
     for (index, outcome) in policy.outcomes.iter().enumerate() {
-        let word =
-            |output: usize| evaluation.outputs.get(output).and_then(|s| s.get()).and_then(|w| usize::try_from(w).ok());
-        let arm = word(outcome.arm_output).filter(|i| *i < outcome.arms.len());
-        let value = word(outcome.output).and_then(|i| outcome.values.get(i)).filter(|_| arm.is_some()).cloned();
+        let arm = deciding_arm(outcome, evaluation);
+        let value =
+            output(outcome.output, evaluation).and_then(|i| outcome.values.get(i)).filter(|_| arm.is_some()).cloned();
         let missing = if value.is_none() { missing::of_outcome(policy, index, frame) } else { Missing::default() };
         all.extend(missing.names.iter().cloned());
         let decided: Option<&OutcomeArm> = arm.and_then(|i| outcome.arms.get(i));
@@ -88,6 +87,15 @@ pub fn explain(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Expla
         });
     }
     Explanation { outcomes, missing: all.into_iter().collect() }
+}
+
+fn output(index: usize, evaluation: &Evaluation) -> Option<usize> {
+    evaluation.outputs.get(index).and_then(|s| s.get()).and_then(|w| usize::try_from(w).ok())
+}
+
+/// The arm that decided an outcome.
+fn deciding_arm(outcome: &Outcome, evaluation: &Evaluation) -> Option<usize> {
+    output(outcome.arm_output, evaluation).filter(|i| *i < outcome.arms.len())
 }
 
 fn truth(evaluation: &Evaluation, trace: crate::ir::TraceId) -> Truth {

@@ -3,11 +3,11 @@
 //! releases and read the same schemas; layout, comments and keyword language never matter.
 //! Must not know: the ledger, IR.
 
-use crate::check::formula::Formula;
 use crate::package::CitationText;
-use crate::typed::{self, Body, Key, Written, show_type};
+use crate::typed::{self, Body, Formula, Key, Written, show_type};
 use guiju_runtime::value::{Field, GroupType, Schema, Type};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// BLAKE3 of the bytes of a source.
 pub fn source(text: &str) -> [u8; 32] {
@@ -53,6 +53,17 @@ impl Canon {
         if let Some(c) = c {
             self.part(&c.article);
             self.option(c.note.as_deref());
+        }
+    }
+
+    /// What something rests on: its own citation, and those of the formulas written out in it, of which nothing else is left.
+    fn rests_on(&mut self, c: Option<&CitationText>, formulas: &[Arc<Formula>]) {
+        self.citation(c);
+        for formula in formulas {
+            // No name or number begins so.
+            self.part("@formula");
+            self.part(&formula.name);
+            self.citation(formula.citation.as_ref());
         }
     }
 
@@ -185,7 +196,7 @@ fn definition(c: &mut Canon, d: &typed::Definition) {
     c.part(&d.name);
     c.ty(&d.ty);
     c.number(d.optional);
-    c.citation(d.citation.as_ref());
+    c.rests_on(d.citation.as_ref(), &d.formulas);
     match &d.body {
         Body::Value { base, exceptions } => {
             c.part("value");
@@ -198,7 +209,7 @@ fn definition(c: &mut Canon, d: &typed::Definition) {
                 e.before.iter().for_each(|i| c.part(&exceptions[*i].label));
                 c.part(&e.guard.canonical());
                 c.part(&e.value.canonical());
-                c.citation(e.citation.as_ref());
+                c.rests_on(e.citation.as_ref(), &e.formulas);
             }
         }
         Body::Table { hit, columns, rows, empty, .. } => {
@@ -213,7 +224,7 @@ fn definition(c: &mut Canon, d: &typed::Definition) {
             for row in rows {
                 c.part(&format!("{:?}", row.cells));
                 c.part(&row.value.canonical());
-                c.citation(row.citation.as_ref());
+                c.rests_on(row.citation.as_ref(), &row.formulas);
             }
         }
     }
@@ -228,7 +239,7 @@ fn outcome(c: &mut Canon, o: &typed::Outcome) {
         c.part(&o.values[arm.value]);
         c.option(arm.guard.as_ref().map(typed::TypedExpr::canonical).as_deref());
         c.option(arm.reason.as_deref());
-        c.citation(arm.citation.as_ref());
+        c.rests_on(arm.citation.as_ref(), &arm.formulas);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Must not know: source text, files, engines.
 
 pub(crate) mod expression;
+mod formula;
 mod mapping;
 mod schema;
 mod sharing;
@@ -64,6 +65,7 @@ pub fn policy(policy: &Policy) -> String {
     }
     checked.writes.iter().for_each(|w| write(&mut lines, checked, w));
     lines.push(format!("代价 {}", policy.cost));
+    formula::formulas(&mut lines, checked, &mut laws, &mut enums);
     variants(&mut lines, &enums);
     mapping::mappings(&mut lines, checked);
     self::laws(&mut lines, &laws);
@@ -182,6 +184,7 @@ fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, 
         Body::Value { base, exceptions } => {
             lines.push(format!("定义 {} : {ty} = {}{cited}", d.name, expression::text(base)));
             lines.push(format!("  级别 {}", class_word(class)));
+            lines.extend(formula::named(&d.formulas, "  "));
             for e in exceptions {
                 let label = |i: &usize| exceptions.get(*i).map_or("", |e| e.label.as_str());
                 let mut line = format!("  例外 {}", e.label);
@@ -195,12 +198,14 @@ fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, 
                 let cited = self::cited(e.citation.as_ref(), laws);
                 let (guard, value) = (expression::text(&e.guard), expression::text(&e.value));
                 lines.push(format!("{line} 当 {guard} 则 {value}{cited}"));
+                lines.extend(formula::named(&e.formulas, "    "));
             }
         }
         Body::Table { hit, columns, rows, empty, .. } => {
             let empty = empty.as_ref().map_or(String::new(), |e| format!(" 空则 {}", expression::text(e)));
             lines.push(format!("表 {} : {ty} 命中 {}{empty}{cited}", d.name, hit_word(*hit)));
             lines.push(format!("  级别 {}", class_word(class)));
+            lines.extend(formula::named(&d.formulas, "  "));
             for row in rows {
                 let cells: Vec<String> = columns
                     .iter()
@@ -216,6 +221,7 @@ fn definition(lines: &mut Vec<String>, d: &typed::Definition, class: ClassWord, 
                     _ => format!(" => {}", expression::text(&row.value)),
                 };
                 lines.push(format!("  行 {}{value}{cited}", cells.join("; ")));
+                lines.extend(formula::named(&row.formulas, "    "));
             }
         }
     }
@@ -236,6 +242,7 @@ fn outcome(lines: &mut Vec<String>, policy: &Policy, index: usize, o: &typed::Ou
         let reason = arm.reason.as_ref().map_or(String::new(), |r| format!(" 理由 {r:?}"));
         let cited = cited(arm.citation.as_ref(), laws);
         lines.push(format!("  {} {guard}{reason}{cited}", o.values[arm.value]));
+        lines.extend(formula::named(&arm.formulas, "    "));
     }
 }
 

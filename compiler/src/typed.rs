@@ -4,15 +4,19 @@
 //! `optional` is never absent where it is used. Must not know: IR, layout, diagnostics.
 
 mod fault;
+mod formula;
 mod mapping;
 mod reads;
+mod sharing;
 mod words;
 pub use fault::{Fault, FaultShown, TablePoints};
+pub use formula::Formula;
 pub use mapping::Mapping;
 pub(crate) use reads::{Reads, field_names};
+pub use sharing::{Sharing, SharingClause};
 pub use words::{MONEY_UNIT, Quotient, domain, scale_of, show_set, show_type, show_type_en, show_word, show_word_en};
 
-use crate::ast::{ClassWord, Compare, ExchangeWord, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
+use crate::ast::{ClassWord, Compare, Function, HitWord, PeriodUnit, PolicyKind, Quantifier};
 use crate::package::CitationText;
 use crate::source::Span;
 use guiju_runtime::date::Date;
@@ -174,6 +178,8 @@ pub struct Definition {
     pub body: Body,
     /// Citation.
     pub citation: Option<CitationText>,
+    /// Formulas written out in its base value, columns or `空则`, with those that they use, by name.
+    pub formulas: Vec<Arc<Formula>>,
     /// Where.
     pub span: Span,
 }
@@ -218,6 +224,8 @@ pub struct Exception {
     pub value: TypedExpr,
     /// Citation.
     pub citation: Option<CitationText>,
+    /// Formulas written out in it, with those that they use, by name.
+    pub formulas: Vec<Arc<Formula>>,
     /// Where.
     pub span: Span,
 }
@@ -231,6 +239,8 @@ pub struct TableRow {
     pub value: TypedExpr,
     /// Citation.
     pub citation: Option<CitationText>,
+    /// Formulas written out in it, with those that they use, by name.
+    pub formulas: Vec<Arc<Formula>>,
     /// Where.
     pub span: Span,
 }
@@ -313,6 +323,8 @@ pub struct Arm {
     pub reason: Option<String>,
     /// Citation.
     pub citation: Option<CitationText>,
+    /// Formulas written out in it, with those that they use, by name.
+    pub formulas: Vec<Arc<Formula>>,
     /// Where.
     pub span: Span,
 }
@@ -405,44 +417,6 @@ pub struct Policy {
     pub transitions: Vec<Span>,
     /// What was found wrong with it that inputs can show; a policy with any is refused.
     pub faults: Vec<Fault>,
-    /// Where.
-    pub span: Span,
-}
-
-/// A checked sharing policy.
-#[derive(Clone, Debug)]
-pub struct Sharing {
-    /// Name.
-    pub name: String,
-    /// Module.
-    pub module: String,
-    /// Owner.
-    pub owner: String,
-    /// Certificate type.
-    pub schema: String,
-    /// Clauses.
-    pub clauses: Vec<SharingClause>,
-}
-
-/// A clause.
-#[derive(Clone, Debug)]
-pub struct SharingClause {
-    /// Permits.
-    pub permit: bool,
-    /// Label.
-    pub label: String,
-    /// Exchanges; empty: any.
-    pub exchanges: Vec<ExchangeWord>,
-    /// Grantees; empty: any.
-    pub to: Vec<String>,
-    /// Purposes; empty: any.
-    pub purposes: Vec<String>,
-    /// Bits a subject a day.
-    pub millibits_per_day: Option<u32>,
-    /// Points.
-    pub points: u32,
-    /// Citation.
-    pub citation: Option<CitationText>,
     /// Where.
     pub span: Span,
 }

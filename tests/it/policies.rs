@@ -211,6 +211,34 @@ fn one_changed_fact_changes_its_own_line_and_the_hash() {
     }
 }
 
+/// A formula is written out where it is used; its name, text and citation stay.
+#[test]
+fn a_formula_is_named_where_it_is_used_and_told_once() {
+    let text = "语言 zh\n模块 试\n依据 \"某办法\" 记为 办法\n公式 倍(数 : 整数 0..99, 次 : 整数 0..9?) : 整数 0..199 = 如果 次 存在 则 数 * 2 否则 和(数) @办法 第一条\n\
+        公式 和(数 : 整数 0..99) : 整数 0..199 = 数 + 1 @办法 第二条\n策略 试 版本 1 由 局 施行 2020-01-01 {\n输入 甲 : 整数 0..9\n\
+        定义 一 : 整数 0..199 = 倍(甲, 甲 + 0) @办法 第三条\n例外 大 当 和(甲) 满 9 则 3 @办法 第三条\n\
+        表 二 : 整数 0..199 命中 唯一 @办法 第四条\n| 甲 | => |\n| 满 3 | 和(甲) |\n| 不满 3 | 1 |\n\
+        结论 果 : { 成, 败 } 命中 顺序 { 成 当 和(甲) 满 5 且 一 满 2 且 二 满 2 @办法 第五条\n败 其余 @办法 第五条 }\n公开 果 至多 2 比特\n}\n";
+    let meaning = |text: &str| {
+        let package = compiled(&[SourceFile { name: "试.gj".to_owned(), text: text.to_owned() }]);
+        summary::policy(&package.policies[0])
+    };
+    let before = meaning(text);
+    insta::assert_snapshot!("formulas", before);
+    for (from, to, line) in [
+        ("否则 和(数) @办法 第一条", "否则 和(数) @办法 第六条", "公式 倍("),
+        ("数 + 1 @办法 第二条", "数 + 1 @办法 第七条", "公式 和("),
+    ] {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        let after = meaning(&text.replace(from, to));
+        let differing: Vec<&str> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
+        assert!(
+            matches!(&differing[..], [hash, own] if hash.starts_with("含义 ") && own.starts_with(line)),
+            "{differing:#?}"
+        );
+    }
+}
+
 #[test]
 fn brackets_stay_where_they_matter_and_only_there() {
     // Written, and how it is shown.

@@ -2,13 +2,13 @@
 //! directly, and programs that the compiler made of random sources. Owns the comparison and the counts.
 //! Invariant: everything follows from the seeds; a disagreement names the seed that shows it again. Must not know: ledgers.
 
+mod acceptance;
 mod coverage;
 mod evidence;
 mod facts;
 mod meaning;
 mod mutant;
 mod program;
-mod promises;
 mod slips;
 mod source;
 
@@ -199,7 +199,7 @@ fn one(level: Level, random: &mut Random, inputs: u64, counts: &mut Counts) -> R
         if let Some((frame, evaluation)) = last {
             explained(policy, &frame, &evaluation)?;
         }
-        promises::keep(random, policy, &module.words, inputs).map_err(|what| format!("{what}\n{}", module.text))?;
+        acceptance::keep(random, policy, &module.words, inputs).map_err(|what| format!("{what}\n{}", module.text))?;
     }
     shared(&package, counts)?;
     if right && random.chance(20) {

@@ -1,19 +1,21 @@
 //! The reason tree as JSON. Owns its schema, which only grows: fields are never renamed or removed.
 //!
-//! `reasons` of an outcome: `{ missing_size, passed: [PASSED], because: [RULE] }`
+//! `reasons` of an outcome: `{ missing_size, passed: [PASSED], because: [RULE], formulas: [FORMULA] }`
 //! - `missing_size`: `"least"` (no smaller set settles it), `"minimal"` (none of it can be left out), `"enough"`
 //! - PASSED, an arm, exception or row that did not fire: `{ label, reason, citation, state: "no" | "unknown", only_for: CONDITION | null,
 //!   hangs_on: [CONDITION] }`; `only_for`: the one that is false while all others hold; `hangs_on`: those not known while none is false
 //! - CONDITION: `{ number, of, text: string | null, about: [string] }`; `text` is null where the
 //!   source's words would tell a value
-//! - RULE: `{ rule, state: "yes" | "no" | "unknown" | null, decided_by, only_for, hangs_on, citation, passed, because, above }`; `state` is null
+//! - RULE: `{ rule, state: "yes" | "no" | "unknown" | null, decided_by, only_for, hangs_on, citation, passed, because, above,
+//!   formulas: [FORMULA] }`; `state` is null
 //!   for what is no truth or may not be told; `above`: told in full earlier in the tree
+//! - FORMULA, that the arm or rule was computed by: `{ formula, citation }`
 //! - `decided_by`: `"base"`, `{ exception }`, `{ row }`, `{ rows, not_known }`, or null if nothing decided
 //! - citations: `{ source, article, note: string | null }` or null
 //!
 //! Invariant: says nothing that the tree does not say. Must not know: how reasons are found.
 
-use guiju_compiler::explain::{Condition, Deciding, OutcomeReason, Passed, RuleReason, Size};
+use guiju_compiler::explain::{Applied, Condition, Deciding, OutcomeReason, Passed, RuleReason, Size};
 use guiju_compiler::package::CitationText;
 use guiju_runtime::trace::Truth;
 use serde_json::{Value as Json, json};
@@ -29,6 +31,7 @@ pub(crate) fn reasons_json(outcome: &OutcomeReason) -> Json {
         "missing_size": if outcome.missing.is_empty() { Json::Null } else { json!(size) },
         "passed": outcome.passed.iter().map(passed_json).collect::<Vec<_>>(),
         "because": outcome.because.iter().map(rule_json).collect::<Vec<_>>(),
+        "formulas": formulas_json(&outcome.formulas),
     })
 }
 
@@ -49,6 +52,12 @@ fn passed_json(passed: &Passed) -> Json {
 
 fn condition_json(condition: &Condition) -> Json {
     json!({ "number": condition.number, "of": condition.of, "text": condition.text, "about": condition.about })
+}
+
+fn formulas_json(formulas: &[Applied]) -> Json {
+    let all =
+        formulas.iter().map(|f| json!({ "formula": f.formula, "citation": f.citation.as_ref().map(citation_json) }));
+    Json::Array(all.collect())
 }
 
 fn rule_json(rule: &RuleReason) -> Json {
@@ -74,5 +83,6 @@ fn rule_json(rule: &RuleReason) -> Json {
         "passed": rule.passed.iter().map(passed_json).collect::<Vec<_>>(),
         "because": rule.because.iter().map(rule_json).collect::<Vec<_>>(),
         "above": rule.above,
+        "formulas": formulas_json(&rule.formulas),
     })
 }

@@ -9,11 +9,11 @@ use super::names::{circular, mentioned_formulas};
 use super::report::Report;
 use super::scope::{Scope, duplicate, is_scalar, unknown};
 use super::types::{Typer, Values};
+use super::usage::cites_nothing;
 use crate::ast::{self, FormulaItem, Item};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::package::CitationText;
 use crate::source::Span;
-use crate::typed::{Input, Node, Start, TypedExpr};
+use crate::typed::{Formula, Input, Node, Start, TypedExpr};
 use crate::work::Kind;
 use guiju_runtime::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,21 +23,6 @@ use std::sync::Arc;
 const NODES_MAX: usize = 100_000;
 /// Deepest that an expression may be once formulas are written out: a program may nest no deeper.
 const DEPTH_MAX: usize = 128;
-
-/// A checked formula.
-#[derive(Debug)]
-pub(crate) struct Formula {
-    /// Its name.
-    pub(crate) name: String,
-    /// What it is given.
-    pub(crate) parameters: Vec<Input>,
-    /// Type of what it gives.
-    pub(crate) ty: Type,
-    /// What it gives, the parameters as inputs in order.
-    pub(crate) body: TypedExpr,
-    /// What it rests on.
-    pub(crate) citation: Option<CitationText>,
-}
 
 /// Declares a module's formulas; its types are declared. Each is checked after those that it uses.
 pub(crate) fn declare(module: &ast::Module, scope: &mut Scope, report: &mut Report) {
@@ -128,11 +113,24 @@ fn check(item: &FormulaItem, scope: &Scope, report: &mut Report) -> Option<Formu
         );
     }
     if item.citation.is_none() {
-        let (zh, en) = (format!("`{}` 没有写依据", item.name.text), format!("`{}` cites nothing", item.name.text));
-        report.add(Diagnostic::new(Code::Uncited, item.name.span, zh, en));
+        report.add(cites_nothing(&item.name.text, item.name.span));
     }
     let citation = scope.cite(item.citation.as_ref(), report);
-    Some(Formula { name: item.name.text.clone(), parameters: values.inputs, ty, body, citation })
+    let uses = written_in(scope, [&item.body]);
+    Some(Formula { name: item.name.text.clone(), parameters: values.inputs, ty, body, citation, uses })
+}
+
+/// The formulas that expressions use, with those that these use in turn, by name.
+pub(crate) fn written_in<'a>(scope: &Scope, exprs: impl IntoIterator<Item = &'a ast::Expr>) -> Vec<Arc<Formula>> {
+    let mut names = BTreeSet::new();
+    exprs.into_iter().for_each(|expr| mentioned_formulas(expr, &mut names));
+    let mut all: BTreeMap<String, Arc<Formula>> = BTreeMap::new();
+    for formula in names.into_iter().filter_map(|name| scope.formulas.get(name)) {
+        for used in std::iter::once(formula).chain(&formula.uses) {
+            all.insert(used.name.clone(), used.clone());
+        }
+    }
+    all.into_values().collect()
 }
 
 /// The type, if a formula can take or give it.
@@ -171,7 +169,7 @@ impl Typer<'_> {
                 Code::TypeMismatch,
                 span,
                 format!("`{}` 要 {} 个参数，写了 {} 个", formula.name, formula.parameters.len(), args.len()),
-                format!("`{}` takes {} arguments, not {}", formula.name, formula.parameters.len(), args.len()),
+                format!("`{}` takes {}, not {}", formula.name, arguments(formula.parameters.len()), args.len()),
             ));
         }
         let mut given = Vec::new();
@@ -196,6 +194,11 @@ impl Typer<'_> {
         fill(&mut body, &given, span);
         Some(TypedExpr { ty: formula.ty.clone(), optional: false, span, ..body })
     }
+}
+
+/// "2 arguments"
+pub(super) fn arguments(count: usize) -> String {
+    if count == 1 { "1 argument".to_owned() } else { format!("{count} arguments") }
 }
 
 /// Nodes and depth of an expression.

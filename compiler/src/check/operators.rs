@@ -1,6 +1,7 @@
 //! Typing of comparisons, choices, functions and quantifiers; arithmetic is `numbers`'. Invariant: the range of every number
 //! it gives contains every value of it. Must not know: statements around the expression.
 
+use super::formula::arguments;
 use super::numbers::{beyond_words, is_number, number_type, unit_of, words};
 use super::refused::{faults_of_elements, faults_only_where};
 use super::scope::is_scalar;
@@ -302,7 +303,7 @@ impl Typer<'_> {
                 Code::TypeMismatch,
                 span,
                 format!("此函数要 {} 个参数，写了 {} 个", wanted.len(), args.len()),
-                format!("this function takes {} arguments, not {}", wanted.len(), args.len()),
+                format!("this function takes {}, not {}", arguments(wanted.len()), args.len()),
             ));
         }
         let mut typed = Vec::new();

@@ -2,6 +2,7 @@
 //! exactly one arm decides is proved in `proofs/arms.rs`. Must not know: releases, lowering.
 
 use super::facts::Facts;
+use super::formula::written_in;
 use super::report::Report;
 use super::scope::unknown;
 use super::types::{Typer, Values};
@@ -96,7 +97,8 @@ fn one(clause: &ast::OutcomeClause, values: &Values<'_>, report: &mut Report) ->
             None => here,
         });
         let citation = values.scope.cite(arm.citation.as_ref(), report);
-        arms.push(Arm { value, guard, reason: arm.reason.clone(), citation, span: arm.span });
+        let formulas = written_in(values.scope, &arm.guard);
+        arms.push(Arm { value, guard, reason: arm.reason.clone(), citation, formulas, span: arm.span });
     }
     if !good {
         return None;

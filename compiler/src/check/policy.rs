@@ -4,6 +4,7 @@
 
 use super::assign::assign;
 use super::facts::Facts;
+use super::formula::written_in;
 use super::names::{circular, evaluation_order};
 use super::report::Report;
 use super::scope::{Scope, duplicate, is_scalar, literal_date, unknown};
@@ -394,6 +395,7 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
             assign(t, v, &ty, optional, ty_span)
         });
         let citation = values.scope.cite(e.citation.as_ref(), report);
+        let formulas = written_in(values.scope, [&e.guard, &e.value]);
         match value {
             Some(value) => typed_exceptions.push(typed::Exception {
                 label: e.label.text.clone(),
@@ -402,6 +404,7 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
                 guard,
                 value,
                 citation,
+                formulas,
                 span: e.label.span,
             }),
             None => good = false,
@@ -413,7 +416,8 @@ fn definition(clause: &ast::DefinitionClause, values: &Values<'_>, report: &mut 
     exceptions::link(clause, &mut typed_exceptions, report)?;
     let citation = values.scope.cite(clause.citation.as_ref(), report);
     let body = Body::Value { base: base?, exceptions: typed_exceptions };
-    Some(Definition { name: clause.name.text.clone(), ty, optional, body, citation, span: clause.name.span })
+    let formulas = written_in(values.scope, [&clause.value]);
+    Some(Definition { name: clause.name.text.clone(), ty, optional, body, citation, formulas, span: clause.name.span })
 }
 
 fn releases(item: &ast::PolicyItem, outcomes: &[typed::Outcome], report: &mut Report) -> Vec<Release> {

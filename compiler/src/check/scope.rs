@@ -2,7 +2,6 @@
 //! types. Invariant: every type in a scope is closed (no unknown names), its ranges are not empty, and groups nest at most
 //! [`GROUP_DEPTH_MAX`] deep. Must not know: policies' bodies.
 
-use super::formula::Formula;
 use super::mapping;
 use super::numbers::{number_type, written};
 use super::report::{Report, nearest};
@@ -11,8 +10,7 @@ use crate::ast::{self, ClassWord, LiteralKind, TypeKind, name_and_version};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::package::CitationText;
 use crate::source::Span;
-use crate::typed::MONEY_UNIT;
-use crate::typed::Mapping;
+use crate::typed::{Formula, MONEY_UNIT, Mapping};
 use guiju_runtime::date::Date;
 use guiju_runtime::number::{self, MONEY_SCALE};
 use guiju_runtime::value::{Class, EnumType, Field, GroupType, IdentifierKind, Schema, Type};

@@ -10,6 +10,7 @@ mod space;
 
 use super::assign::assign;
 use super::facts::Facts;
+use super::formula::written_in;
 use super::intervals::Intervals;
 use super::numbers::is_number;
 use super::refused::{both, compared, faults_only_where};
@@ -73,6 +74,7 @@ pub(crate) fn check(clause: &ast::TableClause, values: &Values<'_>, report: &mut
         optional: false,
         body: Body::Table { hit: clause.hit, columns, rows, empty, complete },
         citation: values.scope.cite(clause.citation.as_ref(), report),
+        formulas: written_in(values.scope, &clause.empty),
         span: clause.name.span,
     })
 }
@@ -190,7 +192,8 @@ fn one_row(
         let here = lets_through(columns, &cells);
         faults_only_where(report, before, &here, true);
     }
-    Some(TableRow { cells, value, citation: values.scope.cite(row.citation.as_ref(), report), span: row.span })
+    let citation = values.scope.cite(row.citation.as_ref(), report);
+    Some(TableRow { cells, value, citation, formulas: written_in(values.scope, &row.value), span: row.span })
 }
 
 /// Where all cells of a row let their column's value through.

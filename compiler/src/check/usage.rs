@@ -68,13 +68,14 @@ fn unused(name: &str, span: Span, zh: &str, en: &str, report: &mut Report) {
     );
 }
 
+/// "this cites nothing".
+pub(crate) fn cites_nothing(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::Uncited, span, format!("`{name}` 没有写依据"), format!("`{name}` cites nothing"))
+        .help("在其后写 `@依据 第…条`", "add `@source article` after it")
+}
+
 fn uncited(policy: &Policy, report: &mut Report) {
-    let mut warn = |name: &str, span: Span| {
-        report.add(
-            Diagnostic::new(Code::Uncited, span, format!("`{name}` 没有写依据"), format!("`{name}` cites nothing"))
-                .help("在其后写 `@依据 第…条`", "add `@source article` after it"),
-        );
-    };
+    let mut warn = |name: &str, span: Span| report.add(cites_nothing(name, span));
     for d in &policy.definitions {
         match &d.body {
             Body::Value { exceptions, .. } => {

@@ -10,13 +10,14 @@
 //! field: its truth would be the field's value. Must not know: languages of the reader, JSON.
 
 use super::near::{self, Guards, Stop};
-use super::{Deciding, Size, exception, explain, row, rows, truth};
+use super::{Deciding, Size, deciding_arm, exception, explain, row, rows, truth};
 use crate::check::flow::Flow;
 use crate::package::{CitationText, Policy, RuleInfo};
-use crate::typed::{Body, Node, TypedExpr};
+use crate::typed::{Body, Definition, Formula, Node, TypedExpr};
 use guiju_runtime::evaluate::Evaluation;
 use guiju_runtime::trace::Truth;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why a policy decided as it did over facts that the reader has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct OutcomeReason {
     pub reason: Option<String>,
     /// Citation of the arm that decided.
     pub citation: Option<CitationText>,
+    /// Formulas that its condition was computed by.
+    pub formulas: Vec<Applied>,
     /// Evidence that would settle it; sorted; empty if determined.
     pub missing: Vec<String>,
     /// How small that set was shown to be.
@@ -63,6 +66,19 @@ pub struct Passed {
     pub stop: Stop,
 }
 
+/// A formula that something was computed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Its name.
+    pub formula: String,
+    /// Its citation.
+    pub citation: Option<CitationText>,
+}
+
+fn applied(formulas: &[Arc<Formula>]) -> Vec<Applied> {
+    formulas.iter().map(|f| Applied { formula: f.name.clone(), citation: f.citation.clone() }).collect()
+}
+
 /// How one rule, definition or table came to its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleReason {
@@ -76,6 +92,8 @@ pub struct RuleReason {
     pub stop: Stop,
     /// Citation of what decided it.
     pub citation: Option<CitationText>,
+    /// Formulas that it was computed by.
+    pub formulas: Vec<Applied>,
     /// Exceptions that did not apply, and rows that only one column stopped.
     pub passed: Vec<Passed>,
     /// Rules it rests on; empty where the rule was explained above.
@@ -92,6 +110,8 @@ pub fn reasons(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Reaso
     let mut tree = Tree { policy, evaluation, flow: &flow, guards: &guards, told: BTreeSet::new() };
     let outcomes = explanation.outcomes.into_iter().enumerate().map(|(index, o)| {
         let passed = tree.arms(index);
+        let arm = policy.outcomes.get(index).and_then(|o| deciding_arm(o, evaluation));
+        let arm = arm.and_then(|i| policy.checked.outcomes.get(index)?.arms.get(i));
         let mut rests = Vec::new();
         if let Some(outcome) = policy.checked.outcomes.get(index) {
             outcome.arms.iter().filter_map(|a| a.guard.as_ref()).for_each(|g| mentioned(g, &mut rests));
@@ -102,6 +122,7 @@ pub fn reasons(policy: &Policy, frame: &[i64], evaluation: &Evaluation) -> Reaso
             value: o.value,
             reason: o.reason,
             citation: o.citation,
+            formulas: arm.map(|a| applied(&a.formulas)).unwrap_or_default(),
             missing: o.missing,
             missing_size: o.missing_size,
             passed,
@@ -173,7 +194,8 @@ impl Tree<'_> {
             expressions(&definition.body).into_iter().for_each(|e| mentioned(e, &mut rests));
             because = rests.into_iter().filter_map(|i| self.rule(i)).collect();
         }
-        Some(RuleReason { rule: rule.name.clone(), holds, deciding, stop, citation, passed, because, above })
+        let formulas = if above { Vec::new() } else { formulas_of(definition, &deciding) };
+        Some(RuleReason { rule: rule.name.clone(), holds, deciding, stop, citation, formulas, passed, because, above })
     }
 
     fn passed(&self, rule: &RuleInfo, body: &Body) -> Vec<Passed> {
@@ -210,6 +232,26 @@ impl Tree<'_> {
             });
         }
         passed
+    }
+}
+
+/// The formulas in what decided a definition: its base value, the exception, or the rows.
+fn formulas_of(definition: &Definition, deciding: &Deciding) -> Vec<Applied> {
+    match (&definition.body, deciding) {
+        (_, Deciding::Base) => applied(&definition.formulas),
+        (Body::Value { exceptions, .. }, Deciding::Exception(label)) => {
+            exceptions.iter().find(|e| e.label == *label).map(|e| applied(&e.formulas)).unwrap_or_default()
+        }
+        (Body::Table { rows, .. }, Deciding::Row(n)) => {
+            n.checked_sub(1).and_then(|i| rows.get(i)).map(|r| applied(&r.formulas)).unwrap_or_default()
+        }
+        (Body::Table { rows, .. }, Deciding::Rows { matched, .. }) => {
+            let matched = matched.iter().filter_map(|n| rows.get(n.checked_sub(1)?));
+            let used: BTreeMap<&str, &Arc<Formula>> =
+                matched.flat_map(|r| &r.formulas).chain(&definition.formulas).map(|f| (f.name.as_str(), f)).collect();
+            applied(&used.into_values().cloned().collect::<Vec<_>>())
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! Invariant: says what the tree says and nothing else. Must not know: how reasons are found.
 
 use super::near::{Condition, Stop};
-use super::reasons::{OutcomeReason, Passed, Reasons, RuleReason};
+use super::reasons::{Applied, OutcomeReason, Passed, Reasons, RuleReason};
 use super::{Deciding, Size};
 use crate::ast::Language;
 use crate::package::CitationText;
@@ -47,6 +47,7 @@ impl Page {
             };
             let _ = writeln!(self.out, "  {lead} {names}{size}");
         }
+        self.formulas(&o.formulas, 1);
         for p in &o.passed {
             self.passed(p, self.pick("分支", "arm"), 1);
         }
@@ -64,12 +65,20 @@ impl Page {
         let only = self.stop(&r.stop);
         let indent = "  ".repeat(depth);
         let _ = writeln!(self.out, "{indent}- {}{state}: {decided}{only}{}", r.rule, cited(r.citation.as_ref()));
+        self.formulas(&r.formulas, depth + 1);
         for p in &r.passed {
             // Labels are names; rows are numbered.
             let row = p.label.starts_with(|c: char| c.is_ascii_digit());
             self.passed(p, if row { self.pick("行", "row") } else { self.pick("例外", "exception") }, depth + 1);
         }
         r.because.iter().for_each(|b| self.rule(b, depth + 1));
+    }
+
+    fn formulas(&mut self, formulas: &[Applied], depth: usize) {
+        let (lead, indent) = (self.pick("公式", "formula"), "  ".repeat(depth));
+        for f in formulas {
+            let _ = writeln!(self.out, "{indent}· {lead} {}{}", f.formula, cited(f.citation.as_ref()));
+        }
     }
 
     fn passed(&mut self, p: &Passed, lead: &str, depth: usize) {

@@ -49,7 +49,7 @@ pub(crate) fn text(expr: &TypedExpr) -> String {
             let list: Vec<String> = list.iter().map(text).collect();
             format!("{} 属于 {{ {} }}", at(a, 5), list.join(", "))
         }
-        Node::Present(a) => format!("{} 存在", at(a, 5)),
+        Node::Present(a) => format!("{} 存在", at(a, 7)),
         Node::PresentBinding(access) => format!("{} 存在", access.path),
         Node::Default(a, b) => format!("{} 或缺 {}", at(a, 5), at(b, 5)),
         Node::Arithmetic(Arithmetic::Add, a, b) => format!("{} + {}", at(a, 5), at(b, 6)),

@@ -275,6 +275,7 @@ fn rule(
         optional: false,
         body: Body::Value { base, exceptions: Vec::new() },
         citation: None,
+        formulas: Vec::new(),
         span: condition.span,
     });
     Some(index)
