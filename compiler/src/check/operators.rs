@@ -285,7 +285,8 @@ impl Typer<'_> {
                 format!("{zh}; 期满后另起的期间, 先用 `定义` 给期满日命名"),
                 format!("{en}; for one that begins when another has ended, name that end with `define`"),
             )
-            .witness("2021-01-31 + 1 月 + 1 月 = 2021-03-28, 2021-01-31 + 2 月 = 2021-03-31"),
+            // Periods as ISO 8601 writes them, in whatever language it is read.
+            .witness("2021-01-31 + P1M + P1M = 2021-03-28, 2021-01-31 + P2M = 2021-03-31"),
         )
     }
 
