@@ -6,7 +6,7 @@ use crate::block::{CertifiedBlock, transactions_root};
 use crate::codec::{Decode as _, DecodeError, Encode, Reader, Writer};
 use crate::consensus::certificate::verify_certificate;
 use crate::crypto::{Digest, Purpose};
-use crate::custody::envelope::{OpenCapsule, SealingSecret, Use, unpad};
+use crate::custody::envelope::{SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
 use crate::transaction::{
     BODY_BYTES_MAX, ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId,

@@ -12,10 +12,12 @@ pub mod envelope;
 pub mod execute;
 pub mod handles;
 mod library;
+pub mod openings;
 mod plan;
 pub mod process;
 pub mod protocol;
 mod records;
+pub mod threshold;
 
 #[cfg(test)]
 mod tests;

@@ -48,8 +48,12 @@ pub enum KeyName {
     Transport,
     /// Signs a custodian's attestations (Ed25519 seed).
     Custodian,
-    /// Opens capsules and arguments (X25519 secret).
-    Custody,
+    /// The custodian's share of the custody key (Ristretto255 scalar).
+    Share,
+    /// Opens custody's index: handle keys and meters (X25519 secret).
+    Index,
+    /// Opens what other custodians send (X25519 secret).
+    Sealing,
 }
 
 impl KeyName {
@@ -58,7 +62,9 @@ impl KeyName {
             Self::Consensus => "consensus.key",
             Self::Transport => "transport.key",
             Self::Custodian => "custodian.key",
-            Self::Custody => "custody.key",
+            Self::Share => "share.key",
+            Self::Index => "index.key",
+            Self::Sealing => "sealing.key",
         }
     }
 }

@@ -5,6 +5,7 @@
 use crate::block::{Timestamp, VALIDATORS_MAX};
 use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, PublicKey, hex, unhex};
+use crate::custody::threshold::shares_fit;
 use crate::transaction::{ChainId, CustodianId, DepartmentId, NAME_BYTES_MAX, Signer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ pub struct DepartmentEntry {
     pub signing_key: PublicKey,
     /// X25519 key to which answers are sealed.
     pub sealing_key: [u8; 32],
-    /// The key of its handles, HPKE-sealed to the custody key.
+    /// The key of its handles, HPKE-sealed to custody's index.
     pub handle_key_sealed: Vec<u8>,
 }
 
@@ -55,6 +56,10 @@ pub struct CustodianEntry {
     pub name: String,
     /// Signs attestations and the transactions that carry them.
     pub signing_key: PublicKey,
+    /// Public half of its share of the custody key.
+    pub share_key: [u8; 32],
+    /// X25519 key to which other custodians seal their partial openings.
+    pub sealing_key: [u8; 32],
 }
 
 /// What every node agrees on before the first block.
@@ -72,8 +77,10 @@ pub struct Genesis {
     pub custodians: Vec<CustodianEntry>,
     /// Equal attestations that make a result final.
     pub custody_threshold: u16,
-    /// X25519 key to which records and arguments are sealed.
+    /// Ristretto255 key to which records and arguments are sealed; `custody_threshold` custodians open together.
     pub custody_key: [u8; 32],
+    /// X25519 key of custody's index, to which handle keys and meters are sealed; every custodian has its secret.
+    pub index_key: [u8; 32],
     /// X25519 key to which audit copies are sealed.
     pub auditor_key: [u8; 32],
     /// Blocks after which a pending evaluation expires.
@@ -194,6 +201,13 @@ impl Genesis {
                 "须在 1 与受托方数之间 / must be between 1 and the number of custodians",
             ));
         }
+        let shares: Vec<_> = self.custodians.iter().map(|c| (c.id, c.share_key)).collect();
+        if !shares_fit(&self.custody_key, self.custody_threshold, &shares) {
+            return Err(field(
+                "custodians.share_key",
+                "各份额合不成托管公钥 / the shares do not make up the custody key",
+            ));
+        }
         if self.expiry_blocks == 0 || self.expiry_blocks > 1_000_000 {
             return Err(field("expiry_blocks", "须在 1 与 1000000 之间 / must be between 1 and 1000000"));
         }
@@ -234,6 +248,7 @@ impl Encode for Genesis {
         out.list(&self.custodians);
         out.u16(self.custody_threshold);
         out.raw(&self.custody_key);
+        out.raw(&self.index_key);
         out.raw(&self.auditor_key);
         out.u64(self.expiry_blocks);
     }
@@ -261,6 +276,8 @@ impl Encode for CustodianEntry {
         out.u16(self.id.0);
         out.text(&self.name);
         self.signing_key.encode(out);
+        out.raw(&self.share_key);
+        out.raw(&self.sealing_key);
     }
 }
 
@@ -273,6 +290,7 @@ struct File {
     time_ms: u64,
     custody_threshold: u16,
     custody_key: String,
+    index_key: String,
     auditor_key: String,
     expiry_blocks: u64,
     validators: Vec<ValidatorFile>,
@@ -306,6 +324,8 @@ struct CustodianFile {
     id: u16,
     name: String,
     signing_key: String,
+    share_key: String,
+    sealing_key: String,
 }
 
 impl File {
@@ -321,6 +341,7 @@ impl File {
             custodians,
             custody_threshold: self.custody_threshold,
             custody_key: key("custody_key", &self.custody_key)?,
+            index_key: key("index_key", &self.index_key)?,
             auditor_key: key("auditor_key", &self.auditor_key)?,
             expiry_blocks: self.expiry_blocks,
         })
@@ -332,6 +353,7 @@ impl File {
             time_ms: genesis.time.0,
             custody_threshold: genesis.custody_threshold,
             custody_key: hex(&genesis.custody_key),
+            index_key: hex(&genesis.index_key),
             auditor_key: hex(&genesis.auditor_key),
             expiry_blocks: genesis.expiry_blocks,
             validators: genesis.validators.iter().map(ValidatorFile::write).collect(),
@@ -389,11 +411,19 @@ impl CustodianFile {
         Ok(CustodianEntry {
             id: CustodianId(self.id),
             signing_key: PublicKey(key("custodians.signing_key", &self.signing_key)?),
+            share_key: key("custodians.share_key", &self.share_key)?,
+            sealing_key: key("custodians.sealing_key", &self.sealing_key)?,
             name: self.name,
         })
     }
     fn write(c: &CustodianEntry) -> Self {
-        Self { id: c.id.0, name: c.name.clone(), signing_key: hex(&c.signing_key.0) }
+        Self {
+            id: c.id.0,
+            name: c.name.clone(),
+            signing_key: hex(&c.signing_key.0),
+            share_key: hex(&c.share_key),
+            sealing_key: hex(&c.sealing_key),
+        }
     }
 }
 

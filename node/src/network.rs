@@ -36,10 +36,12 @@ pub enum Class {
     Sync,
     /// Transaction gossip.
     Transaction,
+    /// What custodians give of their shares.
+    Custody,
 }
 
 impl Class {
-    const ALL: [Self; 4] = [Self::Consensus, Self::Body, Self::Sync, Self::Transaction];
+    const ALL: [Self; 5] = [Self::Consensus, Self::Body, Self::Sync, Self::Transaction, Self::Custody];
 
     /// Largest frame of the class, in bytes.
     pub fn frame_bytes_max(self) -> usize {
@@ -51,6 +53,8 @@ impl Class {
             Self::Sync => 6 * BLOCK_BYTES_MAX,
             // A transaction of TRANSACTION_BYTES_MAX and the capsules of its records.
             Self::Transaction => 640 * 1024,
+            // A sealed box of PARTIALS_MAX partial openings for each of CUSTODIANS_MAX custodians.
+            Self::Custody => 5 << 20,
         }
     }
 
@@ -68,6 +72,7 @@ impl Class {
             Self::Body => (64, 16 << 20, WhenFull::DropOldest),
             Self::Sync => (64, 16 << 20, WhenFull::DropNewest),
             Self::Transaction => (4096, 16 << 20, WhenFull::DropNewest),
+            Self::Custody => (4096, 16 << 20, WhenFull::DropOldest),
         };
         Limits { frames, bytes, when_full }
     }
@@ -79,6 +84,7 @@ impl Class {
             Self::Body => 16,
             Self::Sync => 8,
             Self::Transaction => 256,
+            Self::Custody => 256,
         }
     }
 }
@@ -223,16 +229,17 @@ impl Network {
     }
 }
 
-/// Where messages arrive. Votes are taken before blocks, blocks before the rest.
+/// Where messages arrive. Votes are taken before blocks, blocks before custody, custody before the rest.
 pub struct Inbox<M> {
     consensus: mpsc::Receiver<NetworkEvent<M>>,
     body: mpsc::Receiver<NetworkEvent<M>>,
     sync: mpsc::Receiver<NetworkEvent<M>>,
     transaction: mpsc::Receiver<NetworkEvent<M>>,
+    custody: mpsc::Receiver<NetworkEvent<M>>,
 }
 
 /// The other ends of an [`Inbox`].
-struct Senders<M>([mpsc::Sender<NetworkEvent<M>>; 4]);
+struct Senders<M>([mpsc::Sender<NetworkEvent<M>>; 5]);
 
 impl<M> Senders<M> {
     fn of(&self, class: Class) -> &mpsc::Sender<NetworkEvent<M>> {
@@ -246,7 +253,8 @@ impl<M: Message> Inbox<M> {
         let (b, body) = mpsc::channel(Class::Body.incoming());
         let (c, sync) = mpsc::channel(Class::Sync.incoming());
         let (d, transaction) = mpsc::channel(Class::Transaction.incoming());
-        (Self { consensus, body, sync, transaction }, Senders([a, b, c, d]))
+        let (e, custody) = mpsc::channel(Class::Custody.incoming());
+        (Self { consensus, body, sync, transaction, custody }, Senders([a, b, c, d, e]))
     }
 
     /// The next event; `None` when the mesh has stopped. Cancelling loses nothing.
@@ -255,6 +263,7 @@ impl<M: Message> Inbox<M> {
             biased;
             event = self.consensus.recv() => event,
             event = self.body.recv() => event,
+            event = self.custody.recv() => event,
             event = self.sync.recv() => event,
             event = self.transaction.recv() => event,
         }

@@ -89,6 +89,7 @@ impl Message for PeerMessage {
     fn class(&self) -> Class {
         match self {
             Self::Consensus(_) | Self::Status { .. } => Class::Consensus,
+            Self::Opening(_) => Class::Custody,
             Self::Body { .. } => Class::Body,
             Self::SyncRequest { .. } | Self::SyncResponse(_) | Self::Capsules(_) | Self::WantCapsules(_) => Class::Sync,
             Self::Transaction(_) => Class::Transaction,

@@ -76,6 +76,25 @@ digest_id! {
     CapsuleId,
 }
 
+/// Bytes of an encapsulation: two points and two scalars of Ristretto255.
+pub const ENCAPSULATION_BYTES: usize = 128;
+
+/// A key encapsulated to the custody key, with the proof of its maker (`custody::threshold`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Encapsulation(pub [u8; ENCAPSULATION_BYTES]);
+
+impl fmt::Debug for Encapsulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Encapsulation({}…)", crate::crypto::hex(&self.0[..4]))
+    }
+}
+
+impl Default for Encapsulation {
+    fn default() -> Self {
+        Self([0; ENCAPSULATION_BYTES])
+    }
+}
+
 /// A department's number in the ledger's register; its name, keys and code are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DepartmentId(pub u16);
@@ -167,8 +186,8 @@ pub struct Request {
     pub basis: String,
     /// The as-of date (days since 1970-01-01) if earlier than the block's; a sealed record must prove it.
     pub as_of: Option<i32>,
-    /// HPKE encapsulated key of the sealed arguments.
-    pub arguments_key: [u8; 32],
+    /// Encapsulated key of the sealed arguments.
+    pub arguments_key: Encapsulation,
     /// Arguments, sealed to the custody key and bound to chain, asker, policy, purpose.
     pub arguments: Vec<u8>,
 }

@@ -4,6 +4,7 @@
 
 use guiju_node::block::Timestamp;
 use guiju_node::crypto::Keypair;
+use guiju_node::custody::threshold::DealtKey;
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::transaction::{CustodianId, DepartmentId};
@@ -39,9 +40,12 @@ fn genesis() -> Genesis {
             id: CustodianId(1),
             name: "custodian".to_owned(),
             signing_key: key(4).public(),
+            share_key: DealtKey::from_seed(&[7; 32], 1).share(CustodianId(1)).public(),
+            sealing_key: [9; 32],
         }],
         custody_threshold: 1,
-        custody_key: [7; 32],
+        custody_key: DealtKey::from_seed(&[7; 32], 1).public(),
+        index_key: [6; 32],
         auditor_key: [8; 32],
         expiry_blocks: 100,
     }

@@ -2,7 +2,7 @@
 //! policy's releases do not let leave, and a refusal looks on the ledger exactly as an answer does.
 //! Must not know: records, policies' programs, who else asks.
 
-use super::envelope::{EnvelopeError, OpenCapsule, Use, pad, seal_to, unpad};
+use super::envelope::{EnvelopeError, SealingSecret, Use, pad, seal_to, unpad};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::transaction::{ChainId, DepartmentId, Height, NAME_BYTES_MAX, SealedResult, TransactionId};
 use rand_core::CryptoRng;
@@ -113,7 +113,7 @@ pub fn seal_answer(
 /// Opens the answer of a finalised result with the asker's key. Errors: `Unopenable` (not this asker's, or not this
 /// request's), `Malformed`.
 pub fn open_answer(
-    opener: &dyn OpenCapsule,
+    opener: &SealingSecret,
     chain: ChainId,
     request: TransactionId,
     asker: DepartmentId,
@@ -264,7 +264,6 @@ impl Decode for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::envelope::SealingSecret;
     use super::*;
     use crate::crypto::Digest;
     use rand_chacha::ChaCha20Rng;

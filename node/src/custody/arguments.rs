@@ -2,9 +2,10 @@
 //! Owns their encoding and sealing. Invariant: arguments open only for the chain, asker, policy, exchange, purpose,
 //! basis and as-of date they were sealed for. Must not know: the policy's input types, results.
 
-use super::envelope::{EnvelopeError, OpenCapsule, SIZE_CLASS, Use, pad, seal_to, unpad};
+use super::envelope::{EnvelopeError, SIZE_CLASS, Use, pad, unpad};
+use super::threshold::{OpenCapsule, seal_to_custody};
 use crate::codec::{DecodeError, Encode, Reader, Writer};
-use crate::transaction::{BODY_BYTES_MAX, ChainId, DepartmentId, Exchange, NAME_BYTES_MAX, Request};
+use crate::transaction::{BODY_BYTES_MAX, ChainId, DepartmentId, Encapsulation, Exchange, NAME_BYTES_MAX, Request};
 use rand_core::CryptoRng;
 use serde_json::Value;
 use std::fmt;
@@ -62,11 +63,11 @@ pub fn seal_request(
         purpose: question.purpose.to_owned(),
         basis: question.basis.to_owned(),
         as_of: question.as_of,
-        arguments_key: [0; 32],
+        arguments_key: Encapsulation::default(),
         arguments: Vec::new(),
     };
     let padded = pad(&encode(arguments), SIZE_CLASS);
-    let (key, sealed) = seal_to(rng, custody_key, Use::Arguments, &binding(chain, asker, &request), &padded)?;
+    let (key, sealed) = seal_to_custody(rng, custody_key, Use::Arguments, &binding(chain, asker, &request), &padded)?;
     if sealed.len() > BODY_BYTES_MAX {
         return Err(EnvelopeError::TooLarge);
     }
@@ -75,7 +76,7 @@ pub fn seal_request(
     Ok(request)
 }
 
-/// Opens a request's arguments. Errors: `Unopenable`, `Malformed`; the asker is at fault.
+/// Opens a request's arguments. Errors: `Unopenable`, `Malformed` (the asker is at fault), `Waiting`.
 pub fn open_arguments(
     opener: &dyn OpenCapsule,
     chain: ChainId,
@@ -92,7 +93,7 @@ fn binding(chain: ChainId, asker: DepartmentId, request: &Request) -> Vec<u8> {
     let mut out = Writer::default();
     chain.encode(&mut out);
     out.u16(asker.0);
-    let bare = Request { arguments_key: [0; 32], arguments: Vec::new(), ..request.clone() };
+    let bare = Request { arguments_key: Encapsulation::default(), arguments: Vec::new(), ..request.clone() };
     bare.encode(&mut out);
     out.into_bytes()
 }
@@ -131,7 +132,7 @@ fn decode(bytes: &[u8]) -> Result<Arguments, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::envelope::SealingSecret;
+    use super::super::threshold::DealtKey;
     use super::*;
     use crate::crypto::Digest;
     use rand_chacha::ChaCha20Rng;
@@ -150,8 +151,8 @@ mod tests {
         Arguments { inputs: vec![("申请人".into(), json!("110105194912310020"))], secret: Zeroizing::new([4; 32]) }
     }
 
-    fn sealed() -> (SealingSecret, ChainId, Request) {
-        let custody = SealingSecret::from_bytes([9; 32]);
+    fn sealed() -> (DealtKey, ChainId, Request) {
+        let custody = DealtKey::generate(&mut ChaCha20Rng::seed_from_u64(9), 3);
         let chain = ChainId(Digest([1; 32]));
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let request =

@@ -4,7 +4,7 @@
 //! the request waits. A charge counts once for equal questions over unchanged inputs. Must not know: subjects' names
 //! (it sees keyed tags), policies, sealing of anything but its own charges.
 
-use super::envelope::{EnvelopeError, OpenCapsule, Use, pad, seal_to, unpad};
+use super::envelope::{EnvelopeError, SealingSecret, Use, pad, seal_to, unpad};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::transaction::{ChainId, DepartmentId, TransactionId};
 use rand_core::CryptoRng;
@@ -205,24 +205,24 @@ impl Decode for Charge {
     }
 }
 
-/// Seals a request's charges to the custody key, for the ledger to keep. Errors: `BadRecipient`.
+/// Seals a request's charges to custody's index, for the ledger to keep. Errors: `BadRecipient`.
 pub fn seal_meter(
     rng: &mut impl CryptoRng,
     chain: ChainId,
     request: TransactionId,
-    custody_key: &[u8; 32],
+    index_key: &[u8; 32],
     charges: &[Charge],
 ) -> Result<Vec<u8>, EnvelopeError> {
     let mut out = Writer::default();
     out.list(charges);
     let padded = pad(&out.into_bytes(), METER_CLASS);
-    let (key, sealed) = seal_to(rng, custody_key, Use::Meter, &binding(chain, request), &padded)?;
+    let (key, sealed) = seal_to(rng, index_key, Use::Meter, &binding(chain, request), &padded)?;
     Ok([key.as_slice(), &sealed].concat())
 }
 
 /// Opens what [`seal_meter`] made. Errors: `Unopenable`, `Malformed`.
 pub fn open_meter(
-    opener: &dyn OpenCapsule,
+    opener: &SealingSecret,
     chain: ChainId,
     request: TransactionId,
     meter: &[u8],
@@ -244,7 +244,6 @@ fn binding(chain: ChainId, request: TransactionId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::envelope::SealingSecret;
     use super::*;
     use crate::crypto::Digest;
     use rand_chacha::ChaCha20Rng;

@@ -232,7 +232,7 @@ impl Sealer<'_> {
             Answer { policy, version, as_of: request.as_of, height: request.height, day: request.day, verdict };
         (result.answer_key, result.answer) =
             seal_answer(&mut rng(0), self.chain, request.id, (asker.id, &asker.sealing_key), &answer)?;
-        result.meter = seal_meter(&mut rng(1), self.chain, request.id, &self.genesis.custody_key, &decision.charges)?;
+        result.meter = seal_meter(&mut rng(1), self.chain, request.id, &self.genesis.index_key, &decision.charges)?;
         let padded = pad(&copy.to_bytes(), AUDIT_CLASS);
         let binding = audit_binding(self.chain, request.id);
         (result.audit_key, result.audit) =

@@ -1,13 +1,15 @@
-//! Envelopes: a sealed record is a body (ciphertext, on the ledger) and a capsule (its key, sealed to the custody key).
-//! Owns suite 1 of sealing: HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and ChaCha20-Poly1305; bodies under
-//! ChaCha20-Poly1305 with a key of their own. Invariant: every ciphertext is bound to what it is for, so that nobody can
+//! Envelopes: a sealed record is a body (ciphertext, on the ledger) and a capsule (its key, sealed to the custody key, which
+//! is `threshold`'s). Owns suite 1 of sealing to one holder: HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and
+//! ChaCha20-Poly1305; bodies under ChaCha20-Poly1305 with a key of their own. Invariant: every ciphertext is bound to what it is for, so that nobody can
 //! hand in another's as its own; equal inputs and equal randomness give equal bytes. Plaintexts are padded to size
 //! classes, so that lengths tell little. Must not know: schemas, policies, where envelopes are kept.
 
+use super::threshold::{OpenCapsule, seal_to_custody};
 use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, SUITE};
 use crate::transaction::{
-    BODY_BYTES_MAX, CapsuleId, ChainId, DepartmentId, HANDLES_MAX, Handle, NAME_BYTES_MAX, RecordId, SealedRecord,
+    BODY_BYTES_MAX, CapsuleId, ChainId, DepartmentId, ENCAPSULATION_BYTES, Encapsulation, HANDLES_MAX, Handle,
+    NAME_BYTES_MAX, RecordId, SealedRecord,
 };
 use chacha20poly1305::aead::Payload;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, aead::Aead};
@@ -19,8 +21,8 @@ use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes of one capsule: suite, encapsulated key, sealed record key.
-pub const CAPSULE_BYTES: usize = 1 + 32 + 32 + TAG_BYTES;
+/// Bytes of one capsule: suite, encapsulation, sealed record key.
+pub const CAPSULE_BYTES: usize = 1 + ENCAPSULATION_BYTES + 32 + TAG_BYTES;
 /// Record bodies and arguments are padded to the next multiple of this many bytes.
 pub const SIZE_CLASS: usize = 256;
 
@@ -37,6 +39,8 @@ pub enum EnvelopeError {
     OtherCapsule,
     /// The ciphertext does not open under this key for this use (the sealer is at fault).
     Unopenable,
+    /// Too few custodians have opened it so far (nobody is at fault).
+    Waiting,
     /// What was opened is not well-formed (the sealer is at fault).
     Malformed,
     /// The plaintext or its public part is over its bound (the sealer is at fault).
@@ -50,6 +54,7 @@ impl fmt::Display for EnvelopeError {
             Self::UnknownSuite => "未知的密码套件 / the envelope names an undefined suite",
             Self::OtherCapsule => "密钥封装与记录不符 / the capsule is not the one the record names",
             Self::Unopenable => "密文无法开启 / the ciphertext does not open under this key for this use",
+            Self::Waiting => "尚待其他受托方开启 / not enough custodians have opened it yet",
             Self::Malformed => "开启后的内容不合格式 / what was opened is not well-formed",
             Self::TooLarge => "内容超过上限 / the content is over its bound",
         })
@@ -58,7 +63,7 @@ impl fmt::Display for EnvelopeError {
 
 impl std::error::Error for EnvelopeError {}
 
-/// What an HPKE ciphertext is for. Enters the key schedule, so one use never opens as another.
+/// What a ciphertext is for. Enters the key schedule, so one use never opens as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// A record's key, to the custody key.
@@ -67,16 +72,18 @@ pub enum Use {
     Arguments,
     /// An answer, to the asker.
     Answer,
-    /// Budget charges, to the custody key.
+    /// Budget charges, to custody's index.
     Meter,
     /// An audit copy, to the auditor.
     Audit,
-    /// A department's handle key in the genesis file, to the custody key.
+    /// A department's handle key in the genesis file, to custody's index.
     HandleKey,
+    /// Partial openings, to another custodian.
+    Opening,
 }
 
 impl Use {
-    fn info(self) -> &'static [u8] {
+    pub(super) fn info(self) -> &'static [u8] {
         match self {
             Self::Capsule => b"guiju/1/seal/capsule",
             Self::Arguments => b"guiju/1/seal/arguments",
@@ -84,24 +91,12 @@ impl Use {
             Self::Meter => b"guiju/1/seal/meter",
             Self::Audit => b"guiju/1/seal/audit",
             Self::HandleKey => b"guiju/1/seal/handle-key",
+            Self::Opening => b"guiju/1/seal/opening",
         }
     }
 }
 
-/// Opens what is sealed to the custody key. One custodian with the whole key is [`SealingSecret`]; opening by shares of
-/// t custodians takes its place behind this trait.
-pub trait OpenCapsule {
-    /// Opens `ciphertext` with its encapsulated key, for one use, bound to `aad`.
-    fn open(
-        &self,
-        purpose: Use,
-        encapsulated: &[u8; 32],
-        ciphertext: &[u8],
-        aad: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError>;
-}
-
-/// An X25519 secret key: the custody key, or a department's key for answers. Wiped when dropped; its debug form tells
+/// An X25519 secret key: a department's for answers, the auditor's, or the one of custody's index. Wiped when dropped; its debug form tells
 /// nothing.
 #[derive(Clone)]
 pub struct SealingSecret(Zeroizing<[u8; 32]>);
@@ -140,8 +135,9 @@ impl fmt::Debug for SealingSecret {
     }
 }
 
-impl OpenCapsule for SealingSecret {
-    fn open(
+impl SealingSecret {
+    /// Opens `ciphertext` with its encapsulated key, for one use, bound to `aad`. Errors: `Unopenable`.
+    pub fn open(
         &self,
         purpose: Use,
         encapsulated: &[u8; 32],
@@ -239,17 +235,18 @@ pub fn seal_record(
     record.body = ChaCha20Poly1305::new((&*key).into())
         .encrypt(&Nonce::default(), Payload { msg: &padded, aad: &binding })
         .map_err(|_| EnvelopeError::TooLarge)?;
-    let (encapsulated, sealed) =
-        seal_to(rng, custody_key, Use::Capsule, &capsule_binding(&binding, &record.body), key.as_ref())?;
+    let (encapsulation, sealed) =
+        seal_to_custody(rng, custody_key, Use::Capsule, &capsule_binding(&binding, &record.body), key.as_ref())?;
     let mut capsule = Vec::with_capacity(CAPSULE_BYTES);
     capsule.push(SUITE);
-    capsule.extend_from_slice(&encapsulated);
+    capsule.extend_from_slice(&encapsulation.0);
     capsule.extend_from_slice(&sealed);
     record.capsule = capsule_id(&capsule);
     Ok((record, capsule))
 }
 
-/// Opens a record with its capsule. Errors: `UnknownSuite`, `OtherCapsule`, `Unopenable`, `Malformed`.
+/// Opens a record with its capsule. Errors: `UnknownSuite`, `OtherCapsule`, `Unopenable`, `Waiting`,
+/// `Malformed`.
 pub fn open_record(
     opener: &dyn OpenCapsule,
     chain: ChainId,
@@ -266,9 +263,9 @@ pub fn open_record(
     if *suite != SUITE {
         return Err(EnvelopeError::UnknownSuite);
     }
-    let (encapsulated, sealed) = rest.split_first_chunk::<32>().ok_or(EnvelopeError::Malformed)?;
-    let binding = binding(chain, record);
-    let key = opener.open(Use::Capsule, encapsulated, sealed, &capsule_binding(&binding, &record.body))?;
+    let (encapsulation, sealed) = rest.split_first_chunk::<ENCAPSULATION_BYTES>().ok_or(EnvelopeError::Malformed)?;
+    let (encapsulation, binding) = (Encapsulation(*encapsulation), binding(chain, record));
+    let key = opener.open(Use::Capsule, &encapsulation, sealed, &capsule_binding(&binding, &record.body))?;
     let key = Zeroizing::new(<[u8; 32]>::try_from(key.as_slice()).map_err(|_| EnvelopeError::Malformed)?);
     let padded = ChaCha20Poly1305::new((&*key).into())
         .decrypt(&Nonce::default(), Payload { msg: &record.body, aad: &binding })
@@ -326,6 +323,7 @@ fn capsule_binding(binding: &[u8], body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::threshold::DealtKey;
     use super::*;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
@@ -348,8 +346,12 @@ mod tests {
         }
     }
 
-    fn sealed(seed: u64, plaintext: &[u8]) -> (SealingSecret, SealedRecord, Vec<u8>) {
-        let custody = SealingSecret::from_bytes([9; 32]);
+    fn custody(seed: u64) -> DealtKey {
+        DealtKey::generate(&mut ChaCha20Rng::seed_from_u64(seed), 3)
+    }
+
+    fn sealed(seed: u64, plaintext: &[u8]) -> (DealtKey, SealedRecord, Vec<u8>) {
+        let custody = custody(9);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (record, capsule) = seal_record(&mut rng, chain(), &custody.public(), draft(), plaintext).unwrap();
         (custody, record, capsule)
@@ -394,7 +396,7 @@ mod tests {
         }
         let elsewhere = ChainId(Digest([1; 32]));
         assert_eq!(open_record(&custody, elsewhere, &record, &capsule).err(), Some(EnvelopeError::Unopenable));
-        let stranger = SealingSecret::from_bytes([10; 32]);
+        let stranger = self::custody(10);
         assert_eq!(open_record(&stranger, chain(), &record, &capsule).err(), Some(EnvelopeError::Unopenable));
     }
 
@@ -420,7 +422,7 @@ mod tests {
         let body = |n: usize| sealed(1, &vec![1; n]).1.body.len();
         assert_eq!(body(0), body(252));
         assert_eq!(body(253) - body(252), SIZE_CLASS);
-        let custody = SealingSecret::from_bytes([9; 32]);
+        let custody = custody(9);
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let huge = vec![0; BODY_BYTES_MAX];
         let refused = seal_record(&mut rng, chain(), &custody.public(), draft(), &huge);

@@ -11,11 +11,13 @@ use super::decide::{Decision, Sealed, Sealer, decide};
 use super::envelope::{EnvelopeError, SealingSecret, capsule_id};
 use super::handles::HandleKey;
 use super::library::{Library, Loaded};
+use super::openings::{OpeningMessage, Openings, PARTIALS_MAX};
 use super::plan::{Allowance, Gathered, Hold, Sources, gather};
 use super::protocol::{CustodyOrder, CustodyReport};
 use super::records::{Origin, Records};
+use super::threshold::KeyShare;
 use crate::codec::Encode as _;
-use crate::crypto::{Digest, Keypair, Purpose};
+use crate::crypto::{Digest, Keypair, PublicKey, Purpose};
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
 use crate::transaction::{
@@ -43,8 +45,12 @@ pub struct CustodianKeys {
     pub id: CustodianId,
     /// Signs attestations.
     pub signing: Keypair,
-    /// Opens what is sealed to the custody key.
-    pub custody: SealingSecret,
+    /// Its share of the custody key.
+    pub share: KeyShare,
+    /// Opens custody's index: handle keys and meters.
+    pub index: SealingSecret,
+    /// Opens what other custodians give.
+    pub sealing: SealingSecret,
 }
 
 /// What the audit log says of one request; never about whom it was.
@@ -66,6 +72,8 @@ struct Open {
     attested: Option<(Attestation, Height)>,
     /// Records that its evaluation wrote ahead of the ledger.
     written: Vec<RecordId>,
+    /// Whether other custodians are asked for what they gave for it.
+    asking: bool,
 }
 
 /// A custodian.
@@ -79,6 +87,7 @@ pub struct Custodian<C: CapsuleStore> {
     records: Records,
     capsules: C,
     meters: Meters,
+    openings: Openings,
     open: BTreeMap<u64, Open>,
     height: Height,
     caught_up: bool,
@@ -86,19 +95,22 @@ pub struct Custodian<C: CapsuleStore> {
     wanted: (Vec<CapsuleId>, Height),
     /// Ticks since results were last sent again or a block came.
     ticks: u32,
+    /// Whether what was given for the first that waits is to be sent again now.
+    nudge: bool,
     audit: VecDeque<AuditLine>,
 }
 
 impl<C: CapsuleStore> Custodian<C> {
-    /// A custodian at height 0. Errors if the genesis' handle keys do not open with its custody key.
+    /// A custodian at height 0. Errors if the genesis' handle keys do not open with its index key.
     pub fn new(genesis: Genesis, keys: CustodianKeys, capsules: C) -> Result<Self, EnvelopeError> {
         let (mut handle_keys, mut departments) = (BTreeMap::new(), BTreeMap::new());
         for department in &genesis.departments {
-            let key = HandleKey::open(&keys.custody, department.id, &department.handle_key_sealed)?;
+            let key = HandleKey::open(&keys.index, department.id, &department.handle_key_sealed)?;
             handle_keys.insert(department.name.clone(), key);
             departments.insert(department.name.clone(), department.id);
         }
         let chain = genesis.chain_id();
+        let openings = Openings::new(&genesis, keys.id, keys.share.clone(), keys.sealing.clone());
         Ok(Self {
             keys,
             genesis,
@@ -109,11 +121,13 @@ impl<C: CapsuleStore> Custodian<C> {
             records: Records::default(),
             capsules,
             meters: Meters::default(),
+            openings,
             open: BTreeMap::new(),
             height: Height(0),
             caught_up: false,
             wanted: (Vec::new(), Height(0)),
             ticks: 0,
+            nudge: false,
             audit: VecDeque::new(),
         })
     }
@@ -127,11 +141,13 @@ impl<C: CapsuleStore> Custodian<C> {
             }
             CustodyOrder::CaughtUp => {
                 self.caught_up = true;
+                self.ask_others();
                 self.proceed()
             }
             CustodyOrder::Tick => {
                 self.wanted = (Vec::new(), Height(0));
                 self.ticks = self.ticks.saturating_add(1);
+                self.ask_others();
                 if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
             }
             CustodyOrder::Capsules(capsules) => {
@@ -140,6 +156,7 @@ impl<C: CapsuleStore> Custodian<C> {
                 self.capsules.put(&whole)?;
                 if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
             }
+            CustodyOrder::Opening { from, message } => self.opening(from, &message),
             CustodyOrder::Want { capsules, from } => {
                 let mut held = Vec::new();
                 for id in capsules {
@@ -168,7 +185,7 @@ impl<C: CapsuleStore> Custodian<C> {
             self.records.file(*id, record, Origin::Submitted(feed.height), index);
         }
         for request in feed.requests {
-            self.open.insert(request.sequence, Open { request, attested: None, written: Vec::new() });
+            self.open.insert(request.sequence, Open { request, attested: None, written: Vec::new(), asking: false });
         }
         for finalised in &feed.finalised {
             self.finalise(finalised);
@@ -177,6 +194,19 @@ impl<C: CapsuleStore> Custodian<C> {
             self.expire(*id);
         }
         self.meters.prune(feed.day);
+        self.openings.prune(feed.height);
+    }
+
+    /// Takes what another custodian gives; answers with this one's part if that is asked for.
+    fn opening(&mut self, from: PublicKey, message: &OpeningMessage) -> Result<Vec<CustodyReport>, CapsuleFault> {
+        // What is not for this custodian, or by nobody, changes nothing.
+        let Ok(asked) = self.openings.receive(message, self.height) else { return Ok(Vec::new()) };
+        let mut reports = if self.caught_up { self.proceed()? } else { Vec::new() };
+        for given in asked.chunks(PARTIALS_MAX) {
+            let message = self.openings.message(given, false, Some(message.from));
+            reports.extend(message.map(|message| CustodyReport::Opening { to: Some(from), message }));
+        }
+        Ok(reports)
     }
 
     /// The ledger's word on a request: what it wrote takes the place of what this custodian had written ahead.
@@ -197,7 +227,8 @@ impl<C: CapsuleStore> Custodian<C> {
                 self.records.file(record.id(), record, origin, index);
             }
         }
-        let charges = open_meter(&self.keys.custody, self.chain, finalised.id, &finalised.result.meter);
+        self.openings.forget(finalised.id);
+        let charges = open_meter(&self.keys.index, self.chain, finalised.id, &finalised.result.meter);
         let moment = Moment { sequence: finalised.sequence, day: open.request.day };
         self.meters.settle(open.request.asker, moment, &charges.unwrap_or_default());
     }
@@ -205,6 +236,7 @@ impl<C: CapsuleStore> Custodian<C> {
     fn expire(&mut self, id: TransactionId) {
         let found = self.open.iter().find(|(_, open)| open.request.id == id).map(|(sequence, _)| *sequence);
         if let Some(open) = found.and_then(|sequence| self.open.remove(&sequence)) {
+            self.openings.forget(id);
             self.meters.forget(open.request.asker, open.request.sequence);
         }
     }
@@ -216,7 +248,7 @@ impl<C: CapsuleStore> Custodian<C> {
         let waiting: Vec<u64> =
             self.open.iter().filter(|(_, open)| open.attested.is_none()).map(|(sequence, _)| *sequence).collect();
         for sequence in waiting {
-            match self.evaluate(sequence) {
+            match self.evaluate_together(sequence, &mut reports) {
                 Ok(attestation) => attestations.push(self.first_sent(sequence, attestation)),
                 Err(Hold::Capsules(lacking)) => {
                     let wanted = (lacking, self.height);
@@ -227,7 +259,7 @@ impl<C: CapsuleStore> Custodian<C> {
                     break;
                 }
                 Err(Hold::Fault(fault)) => return Err(fault),
-                Err(Hold::Unsettled | Hold::Refused(..)) => break,
+                Err(Hold::Unsettled | Hold::Openings | Hold::Refused(..)) => break,
             }
         }
         attestations.extend(self.due_again());
@@ -266,13 +298,48 @@ impl<C: CapsuleStore> Custodian<C> {
         due
     }
 
+    /// What others gave may have been lost on the way, or before this custodian was started: whatever is pending asks for it
+    /// from now on.
+    fn ask_others(&mut self) {
+        self.nudge = true;
+        self.open.values_mut().filter(|open| open.attested.is_none()).for_each(|open| open.asking = true);
+    }
+
+    /// Evaluates a request as far as custodians have opened what it comes to, giving this one's part of each.
+    fn evaluate_together(&mut self, sequence: u64, reports: &mut Vec<CustodyReport>) -> Result<Attestation, Hold> {
+        loop {
+            let done = self.evaluate(sequence);
+            let Err(Hold::Openings) = done else { return done };
+            let open = self.open.get(&sequence).map(|open| (open.request.clone(), open.asking));
+            let Some((request, asking)) = open else { return done };
+            let opened = self.openings.give(&request);
+            for custodian in &opened.wrong {
+                self.log(&request, format!("wrong opening by custodian {}", custodian.0));
+            }
+            // What is new goes out at once, what was given before only when time has passed: messages never answer messages.
+            let again = std::mem::take(&mut self.nudge) && !opened.progress;
+            let given = if again { self.openings.given(request.id) } else { opened.fresh };
+            for given in given.chunks(PARTIALS_MAX) {
+                let message = self.openings.message(given, asking, None);
+                reports.extend(message.map(|message| CustodyReport::Opening { to: None, message }));
+            }
+            if !opened.progress {
+                return done;
+            }
+        }
+    }
+
     fn evaluate(&mut self, sequence: u64) -> Result<Attestation, Hold> {
         let request = match self.open.get(&sequence) {
             Some(open) => open.request.clone(),
             None => return Err(Hold::Unsettled),
         };
+        self.openings.begin();
         let loaded = self.library.policy(request.module, request.version, &request.request.policy);
-        let arguments = open_arguments(&self.keys.custody, self.chain, request.asker, &request.request);
+        let arguments = open_arguments(&self.openings, self.chain, request.asker, &request.request);
+        if loaded.is_some() && arguments.as_ref().err() == Some(&EnvelopeError::Waiting) {
+            return Err(Hold::Openings);
+        }
         let mut contested = Vec::new();
         let decision = match (&loaded, &arguments) {
             (None, _) => Decision::refused(Refusal::NoSuchPolicy, Vec::new()),
@@ -315,7 +382,7 @@ impl<C: CapsuleStore> Custodian<C> {
         };
         let sources = Sources {
             chain: self.chain,
-            opener: &self.keys.custody,
+            opener: &self.openings,
             handle_keys: &self.handle_keys,
             departments: &self.departments,
             library: &self.library,

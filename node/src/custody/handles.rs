@@ -2,7 +2,7 @@
 //! rule which handles a record's content demands. Invariant: a handle tells nothing without the owner's key, and equal
 //! subjects of two owners, types or fields have unrelated handles. Must not know: how records are sealed or kept.
 
-use super::envelope::{EnvelopeError, OpenCapsule, Use, seal_to};
+use super::envelope::{EnvelopeError, SealingSecret, Use, seal_to};
 use crate::codec::Writer;
 use crate::crypto::Digest;
 use crate::transaction::{DepartmentId, Handle};
@@ -34,23 +34,23 @@ impl HandleKey {
         self.0.clone()
     }
 
-    /// The key as the genesis file holds it: sealed to the custody key, bound to its department.
+    /// The key as the genesis file holds it: sealed to custody's index, bound to its department.
     /// Errors: `BadRecipient`.
     pub fn seal(
         &self,
         rng: &mut impl CryptoRng,
-        custody_key: &[u8; 32],
+        index_key: &[u8; 32],
         department: DepartmentId,
     ) -> Result<Vec<u8>, EnvelopeError> {
         let (encapsulated, sealed) =
-            seal_to(rng, custody_key, Use::HandleKey, &department.0.to_be_bytes(), self.0.as_ref())?;
+            seal_to(rng, index_key, Use::HandleKey, &department.0.to_be_bytes(), self.0.as_ref())?;
         Ok([encapsulated.as_slice(), &sealed].concat())
     }
 
     /// Opens what [`HandleKey::seal`] made. Errors: `Unopenable`, `Malformed`.
-    pub fn open(opener: &dyn OpenCapsule, department: DepartmentId, sealed: &[u8]) -> Result<Self, EnvelopeError> {
+    pub fn open(index: &SealingSecret, department: DepartmentId, sealed: &[u8]) -> Result<Self, EnvelopeError> {
         let (encapsulated, sealed) = sealed.split_first_chunk::<32>().ok_or(EnvelopeError::Malformed)?;
-        let bytes = opener.open(Use::HandleKey, encapsulated, sealed, &department.0.to_be_bytes())?;
+        let bytes = index.open(Use::HandleKey, encapsulated, sealed, &department.0.to_be_bytes())?;
         let bytes = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| EnvelopeError::Malformed)?;
         Ok(Self::from_bytes(bytes))
     }
@@ -113,7 +113,6 @@ fn walk_into(ty: &Type, value: &Value, rest: &[String], found: &mut dyn FnMut(&s
 
 #[cfg(test)]
 mod tests {
-    use super::super::envelope::SealingSecret;
     use super::*;
     use guiju_runtime::value::{Class, Field, IdentifierKind};
     use rand_chacha::ChaCha20Rng;

@@ -5,10 +5,11 @@
 use super::answer::Refusal;
 use super::budget::{CHARGES_MAX, Charge, Meters, Moment, Ruling, SubjectTag};
 use super::capsules::{CapsuleFault, CapsuleStore};
-use super::envelope::{OpenCapsule, open_record};
+use super::envelope::{EnvelopeError, open_record};
 use super::handles::{HandleKey, handle, handles_of};
 use super::library::{Library, Loaded};
 use super::records::{Place, Records, Viewpoint};
+use super::threshold::OpenCapsule;
 use crate::codec::{Encode as _, Writer};
 use crate::crypto::Digest;
 use crate::state::feed::PermittedRequest;
@@ -60,6 +61,8 @@ pub(super) struct Gathered {
 pub(super) enum Hold {
     /// These capsules are not here.
     Capsules(Vec<CapsuleId>),
+    /// Too few custodians have opened what it needs.
+    Openings,
     /// Earlier requests are not final, and the budget hangs on them.
     Unsettled,
     /// It will not be: the answer is a refusal.
@@ -276,7 +279,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
     /// Opens records, in order. One that does not open, does not fit its schema, or is filed under other handles than its
     /// content demands is contested: it is left out and remembered for the log.
     fn open(&mut self, evidence: &Evidence, key: &HandleKey, ids: &[RecordId]) -> Result<Vec<(RecordId, Value)>, Hold> {
-        let (mut values, mut lacking) = (Vec::new(), Vec::new());
+        let (mut values, mut lacking, mut waiting) = (Vec::new(), Vec::new(), false);
         let ty = Type::Group(evidence.schema.group.clone());
         for id in ids {
             let Some(record) = self.sources.records.get(*id) else { continue };
@@ -287,15 +290,24 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             // A record sealed under another data standard is readable only if that declared the type alike.
             let declared = self.sources.library.schema(record.standard, &record.schema);
             let alike = declared.is_some_and(|schema| schema.group == evidence.schema.group);
-            let opened = open_record(self.sources.opener, self.sources.chain, record, &capsule).ok();
-            match opened.and_then(|plain| canonical::decode(&ty, &plain).ok()) {
+            let opened = open_record(self.sources.opener, self.sources.chain, record, &capsule);
+            // All that the round needs is asked for together.
+            if opened.as_ref().err() == Some(&EnvelopeError::Waiting) {
+                waiting = true;
+                continue;
+            }
+            match opened.ok().and_then(|plain| canonical::decode(&ty, &plain).ok()) {
                 Some(Fact::Known(value)) if alike && handles_of(key, &evidence.schema, &value) == record.handles => {
                     values.push((*id, value));
                 }
                 _ => self.gathered.contested.push(*id),
             }
         }
-        if lacking.is_empty() { Ok(values) } else { Err(Hold::Capsules(lacking)) }
+        match (lacking.is_empty(), waiting) {
+            (true, false) => Ok(values),
+            (true, true) => Err(Hold::Openings),
+            (false, _) => Err(Hold::Capsules(lacking)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use super::capsules::DiskCapsules;
 use super::envelope::SealingSecret;
 use super::execute::{AuditLine, Custodian, CustodianKeys};
+use super::threshold::KeyShare;
 use crate::crypto::Keypair;
 use crate::custody_link::child;
 use crate::data_folder::{DataFolder, KeyName};
@@ -47,9 +48,16 @@ pub fn run(folder: &DataFolder) -> Result<(), ProcessFault> {
     if genesis.custodian(id).is_none_or(|entry| entry.signing_key != signing.public()) {
         return Err(setup(&"密钥与登记不符 / the key is not the registered one"));
     }
-    let custody = SealingSecret::from_bytes(folder.key(KeyName::Custody).map_err(|e| setup(&e))?);
+    let share = KeyShare::from_bytes(folder.key(KeyName::Share).map_err(|e| setup(&e))?);
+    let share = share.filter(|share| genesis.custodian(id).is_some_and(|entry| entry.share_key == share.public()));
+    let share = share.ok_or_else(|| setup(&"份额与登记不符 / the share is not the registered one"))?;
+    let secret = |name| folder.key(name).map(SealingSecret::from_bytes).map_err(|e| setup(&e));
+    let (index, sealing) = (secret(KeyName::Index)?, secret(KeyName::Sealing)?);
+    if genesis.custodian(id).is_none_or(|entry| entry.sealing_key != sealing.public()) {
+        return Err(setup(&"接收密钥与登记不符 / the sealing key is not the registered one"));
+    }
     let capsules = DiskCapsules::open(&folder.custody().join("capsules")).map_err(|e| setup(&e))?;
-    let keys = CustodianKeys { id, signing, custody };
+    let keys = CustodianKeys { id, signing, share, index, sealing };
     let mut custodian = Custodian::new(genesis, keys, capsules).map_err(|e| setup(&e))?;
     let log = OpenOptions::new().create(true).append(true).open(folder.custody().join("audit.log"));
     let mut log = log.map_err(ProcessFault::Io)?;

@@ -1,10 +1,12 @@
 //! What crosses between a node and its custodian process. Owns the two message types, their encodings and bounds.
 //! Invariant: no variant can hold plaintext of a record, an argument or an answer. Must not know: how either side works.
 
+use super::openings::OpeningMessage;
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::PublicKey;
+use crate::genesis::CUSTODIANS_MAX;
 use crate::state::feed::CustodyFeed;
-use crate::transaction::{CapsuleId, SignedTransaction};
+use crate::transaction::{CapsuleId, CustodianId, SignedTransaction};
 
 /// Largest frame between node and custodian, in bytes; a longer one ends the process that reads it.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -12,6 +14,8 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const CAPSULES_MAX: usize = 4096;
 /// Largest capsule of any suite, in bytes (as in `transaction::Envelope`).
 pub const CAPSULE_BYTES_MAX: usize = 1024;
+/// Largest sealed part of an opening message, in bytes.
+pub const BOX_BYTES_MAX: usize = 64 * 1024;
 
 /// From the node to its custodian.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,13 @@ pub enum CustodyOrder {
         /// Transport key of the node that asks.
         from: PublicKey,
     },
+    /// What another custodian gives of its share, through its node.
+    Opening {
+        /// Transport key of that node.
+        from: PublicKey,
+        /// What is given.
+        message: OpeningMessage,
+    },
 }
 
 /// From a custodian to its node.
@@ -46,6 +57,13 @@ pub enum CustodyReport {
         to: PublicKey,
         /// The capsules.
         capsules: Vec<(CapsuleId, Vec<u8>)>,
+    },
+    /// What this custodian gives of its share.
+    Opening {
+        /// Transport key of the node whose custodian asked for it again; `None`: for all.
+        to: Option<PublicKey>,
+        /// What is given.
+        message: OpeningMessage,
     },
 }
 
@@ -63,6 +81,31 @@ fn decode_capsules(input: &mut Reader<'_>) -> Result<Vec<(CapsuleId, Vec<u8>)>, 
         return Err(DecodeError::TooLong);
     }
     (0..count).map(|_| Ok((CapsuleId::decode(input)?, input.bytes(CAPSULE_BYTES_MAX)?.to_vec()))).collect()
+}
+
+impl Encode for OpeningMessage {
+    fn encode(&self, out: &mut Writer) {
+        out.u16(self.from.0);
+        out.u16(u16::try_from(self.boxes.len()).expect("at most CUSTODIANS_MAX boxes"));
+        for (to, key, sealed) in &self.boxes {
+            out.u16(to.0);
+            out.raw(key);
+            out.bytes(sealed);
+        }
+    }
+}
+
+impl Decode for OpeningMessage {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (from, count) = (CustodianId(input.u16()?), usize::from(input.u16()?));
+        if count > CUSTODIANS_MAX {
+            return Err(DecodeError::TooLong);
+        }
+        let boxes = (0..count)
+            .map(|_| Ok((CustodianId(input.u16()?), input.array()?, input.bytes(BOX_BYTES_MAX)?.to_vec())))
+            .collect::<Result<_, DecodeError>>()?;
+        Ok(Self { from, boxes })
+    }
 }
 
 impl Encode for CustodyOrder {
@@ -83,6 +126,11 @@ impl Encode for CustodyOrder {
                 from.encode(out);
             }
             Self::Tick => out.u8(5),
+            Self::Opening { from, message } => {
+                out.u8(6);
+                from.encode(out);
+                message.encode(out);
+            }
         }
     }
 }
@@ -95,6 +143,7 @@ impl Decode for CustodyOrder {
             3 => Self::Capsules(decode_capsules(input)?),
             4 => Self::Want { capsules: input.list(CAPSULES_MAX)?, from: PublicKey::decode(input)? },
             5 => Self::Tick,
+            6 => Self::Opening { from: PublicKey::decode(input)?, message: OpeningMessage::decode(input)? },
             _ => return Err(DecodeError::Malformed),
         })
     }
@@ -116,6 +165,11 @@ impl Encode for CustodyReport {
                 to.encode(out);
                 encode_capsules(capsules, out);
             }
+            Self::Opening { to, message } => {
+                out.u8(4);
+                out.option(to.as_ref());
+                message.encode(out);
+            }
         }
     }
 }
@@ -126,6 +180,7 @@ impl Decode for CustodyReport {
             1 => Self::Transaction(SignedTransaction::decode(input)?),
             2 => Self::Want(input.list(CAPSULES_MAX)?),
             3 => Self::Have { to: PublicKey::decode(input)?, capsules: decode_capsules(input)? },
+            4 => Self::Opening { to: input.option()?, message: OpeningMessage::decode(input)? },
             _ => return Err(DecodeError::Malformed),
         })
     }
@@ -136,10 +191,14 @@ mod tests {
     use super::*;
     use crate::block::Timestamp;
     use crate::crypto::{Digest, Keypair};
-    use crate::transaction::{ChainId, CustodianId, Height, Payload, Signer, Transaction};
+    use crate::transaction::{ChainId, Height, Payload, Signer, Transaction};
 
     fn capsules() -> Vec<(CapsuleId, Vec<u8>)> {
         vec![(CapsuleId(Digest([1; 32])), vec![1, 2, 3]), (CapsuleId(Digest([2; 32])), vec![])]
+    }
+
+    fn message() -> OpeningMessage {
+        OpeningMessage { from: CustodianId(2), boxes: vec![(CustodianId(1), [4; 32], vec![5, 6])] }
     }
 
     fn orders() -> Vec<CustodyOrder> {
@@ -159,6 +218,7 @@ mod tests {
             CustodyOrder::Tick,
             CustodyOrder::Capsules(capsules()),
             CustodyOrder::Want { capsules: vec![CapsuleId(Digest([1; 32]))], from: PublicKey([3; 32]) },
+            CustodyOrder::Opening { from: PublicKey([3; 32]), message: message() },
         ]
     }
 
@@ -176,6 +236,8 @@ mod tests {
             CustodyReport::Transaction(SignedTransaction::sign(body, &[(signer, &key)])),
             CustodyReport::Want(vec![CapsuleId(Digest([1; 32]))]),
             CustodyReport::Have { to: PublicKey([3; 32]), capsules: capsules() },
+            CustodyReport::Opening { to: None, message: message() },
+            CustodyReport::Opening { to: Some(PublicKey([3; 32])), message: message() },
         ]
     }
 

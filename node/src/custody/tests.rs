@@ -5,7 +5,7 @@ mod world;
 
 use super::budget::open_meter;
 use super::capsules::CapsuleStore as _;
-use super::envelope::{OpenCapsule as _, Use, open_record};
+use super::envelope::{Use, open_record};
 use super::protocol::CustodyOrder;
 use crate::audit::{AuditCopy, audit_binding};
 use crate::codec::{Decode as _, Encode as _};
@@ -15,7 +15,7 @@ use crate::transaction::Height;
 use guiju_runtime::value::{Fact, Type, Value};
 use guiju_runtime::{canonical, json};
 use serde_json::{Value as Json, json};
-use world::{HOUSING, POLICE, TODAY, Town, auditor, citizen, outcome, refusal};
+use world::{HOUSING, POLICE, TODAY, Town, auditor, citizen, index_secret, outcome, refusal};
 
 fn household(kind: &str, members: &[u16]) -> Json {
     let members: Vec<Json> =
@@ -178,6 +178,7 @@ fn a_missing_capsule_holds_up_its_request_and_all_later_ones() {
     for index in 0..4 {
         said.extend(town.order(index, CustodyOrder::Capsules(vec![(record.capsule, capsule.clone())])));
     }
+    said.extend(town.carry());
     assert_eq!(said[0].request, first.id());
     // The titles came after the question was ordered.
     assert_eq!(outcome(&town.open(&first, &town.agreed(&said, &first))).0, Some("符合"));
@@ -321,7 +322,7 @@ fn every_person_reached_is_charged_and_an_expired_question_is_not() {
     let asked = town.ask("资格", eligibility(1), None);
     let said = town.put(&[&asked]);
     let result = town.agreed(&said, &asked);
-    let charges = open_meter(town.custody(), town.genesis.chain_id(), asked.id(), &result.meter).expect("opens");
+    let charges = open_meter(&index_secret(), town.genesis.chain_id(), asked.id(), &result.meter).expect("opens");
     assert_eq!(charges.len(), 2, "the applicant and the other member");
     assert!(charges.iter().all(|c| c.millibits == 4_000));
     town.block(CustodyFeed { expired: vec![asked.id()], ..CustodyFeed::default() });

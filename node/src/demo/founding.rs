@@ -1,11 +1,12 @@
-//! Founding a chain on one machine: genesis, node keys, data folders. In this mode a dealer makes the custody key and
-//! hands the whole of it to every custodian; generation in shares takes its place without touching the envelope.
+//! Founding a chain on one machine: genesis, node keys, data folders. In this mode a dealer makes the custody key, hands
+//! every custodian its share and forgets the whole; the index key, under which handles are found, goes to each of them.
 //! Invariant: secret keys are written only into the folder of the node or person that holds them.
 //! Must not know: what is published or asked later.
 
 use crate::block::Timestamp;
 use crate::crypto::Keypair;
 use crate::custody::envelope::SealingSecret;
+use crate::custody::threshold::DealtKey;
 use crate::data_folder::{KeyName, NodeConfig, init_data_folder};
 use crate::demo::DemoFault;
 use crate::demo::actors::{Departments, random, system_rng};
@@ -37,6 +38,7 @@ struct NodeKeys {
     consensus: Keypair,
     transport: Keypair,
     custodian: Keypair,
+    sealing: SealingSecret,
     listen: SocketAddr,
     gateway: SocketAddr,
 }
@@ -44,14 +46,14 @@ struct NodeKeys {
 /// Makes keys, genesis and one data folder a node below `folder`.
 pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded, DemoFault> {
     let mut rng = system_rng()?;
-    let (custody, auditor) = (SealingSecret::generate(&mut rng), SealingSecret::generate(&mut rng));
+    let custody = DealtKey::generate(&mut rng, THRESHOLD);
+    let (index, auditor) = (SealingSecret::generate(&mut rng), SealingSecret::generate(&mut rng));
     let nodes = (0..NODES).map(|_| node_keys()).collect::<Result<Vec<_>, _>>()?;
-    let custody_key = custody.public();
     let mut entries = Vec::new();
     for department in departments.all() {
         let handle_key_sealed = department
             .handle_key
-            .seal(&mut rng, &custody_key, department.id)
+            .seal(&mut rng, &index.public(), department.id)
             .map_err(|fault| DemoFault::Stopped(format!("a handle key cannot be sealed: {fault}")))?;
         entries.push(DepartmentEntry {
             id: department.id,
@@ -67,9 +69,10 @@ pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded,
         time: now(),
         validators: (1..).zip(&nodes).map(|(number, keys)| validator(number, keys)).collect(),
         departments: entries,
-        custodians: (1..).zip(&nodes).map(|(number, keys)| custodian(number, keys)).collect(),
+        custodians: (1..).zip(&nodes).map(|(number, keys)| custodian(number, keys, &custody)).collect(),
         custody_threshold: THRESHOLD,
-        custody_key,
+        custody_key: custody.public(),
+        index_key: index.public(),
         auditor_key: auditor.public(),
         expiry_blocks: EXPIRY_BLOCKS,
     };
@@ -89,7 +92,9 @@ pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded,
             (KeyName::Consensus, keys.consensus.seed()),
             (KeyName::Transport, keys.transport.seed()),
             (KeyName::Custodian, keys.custodian.seed()),
-            (KeyName::Custody, *custody.to_bytes()),
+            (KeyName::Share, *custody.share(CustodianId(number)).to_bytes()),
+            (KeyName::Index, *index.to_bytes()),
+            (KeyName::Sealing, *keys.sealing.to_bytes()),
         ];
         init_data_folder(&site.folder, &config, &text, &secrets)?;
         sites.push(site);
@@ -110,8 +115,15 @@ fn validator(number: u16, keys: &NodeKeys) -> ValidatorEntry {
     }
 }
 
-fn custodian(number: u16, keys: &NodeKeys) -> CustodianEntry {
-    CustodianEntry { id: CustodianId(number), name: format!("custodian{number}"), signing_key: keys.custodian.public() }
+fn custodian(number: u16, keys: &NodeKeys, custody: &DealtKey) -> CustodianEntry {
+    let id = CustodianId(number);
+    CustodianEntry {
+        id,
+        name: format!("custodian{number}"),
+        signing_key: keys.custodian.public(),
+        share_key: custody.share(id).public(),
+        sealing_key: keys.sealing.public(),
+    }
 }
 
 fn node_keys() -> Result<NodeKeys, DemoFault> {
@@ -119,6 +131,7 @@ fn node_keys() -> Result<NodeKeys, DemoFault> {
         consensus: Keypair::from_seed(random()?),
         transport: Keypair::from_seed(random()?),
         custodian: Keypair::from_seed(random()?),
+        sealing: SealingSecret::from_bytes(random()?),
         listen: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?,
         gateway: TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?,
     })

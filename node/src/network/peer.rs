@@ -50,7 +50,7 @@ pub(super) struct Peer {
     key: PublicKey,
     address: SocketAddr,
     client: quinn::ClientConfig,
-    queues: [Queue; 4],
+    queues: [Queue; 5],
     connected: AtomicBool,
     /// Instance in the last Hello we accepted from it, and a signal that there was one.
     seen: AtomicU64,
@@ -75,7 +75,7 @@ impl Peer {
     /// Queues an encoded message. What a peer can ask for again is not kept for one that is away.
     pub(super) fn push(&self, class: Class, frame: Arc<[u8]>) {
         let away = !self.connected.load(Ordering::Relaxed);
-        if away && matches!(class, Class::Sync | Class::Transaction) {
+        if away && matches!(class, Class::Sync | Class::Transaction | Class::Custody) {
             return;
         }
         let dropped = self.queues[class as usize].push(frame);
@@ -104,6 +104,7 @@ pub(super) async fn dial<M: Message>(shared: Arc<Shared<M>>, peer: Arc<Peer>) {
                 peer.connected.store(false, Ordering::Relaxed);
                 peer.queues[Class::Sync as usize].clear();
                 peer.queues[Class::Transaction as usize].clear();
+                peer.queues[Class::Custody as usize].clear();
                 if !report(&shared, NetworkEvent::Disconnected(peer.key)).await {
                     return;
                 }

@@ -90,7 +90,7 @@ async fn a_frame_longer_than_its_class_allows_closes_before_its_bytes_come() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undecodable_cut_and_unknown_streams_close() {
     let frame = |class: u8, length: u32, bytes: &[u8]| [&[class], &length.to_be_bytes()[..], bytes].concat();
-    for bytes in [frame(1, 3, b"abc"), frame(0, 0, b""), frame(5, 0, b""), frame(255, 1, b"x")] {
+    for bytes in [frame(1, 3, b"abc"), frame(0, 0, b""), frame(6, 0, b""), frame(255, 1, b"x")] {
         let breach = breach().await;
         breach.greet().await;
         let _stream = breach.stream(&bytes).await;

@@ -8,6 +8,7 @@ use crate::consensus::driver::Step;
 use crate::consensus::messages::ROUND_MAX;
 use crate::consensus::{ConsensusMessage, WalRecord};
 use crate::crypto::PublicKey;
+use crate::custody::openings::OpeningMessage;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
 use crate::mempool::Rejection;
 use crate::state::Applied;
@@ -80,6 +81,8 @@ pub enum PeerMessage {
     Capsules(Vec<(CapsuleId, Vec<u8>)>),
     /// Asks for capsules.
     WantCapsules(Vec<CapsuleId>),
+    /// What a custodian gives of its share, sealed for the other custodians.
+    Opening(OpeningMessage),
 }
 
 /// A timer of the replica. Setting one that is set replaces it.
@@ -222,6 +225,10 @@ impl Encode for PeerMessage {
                 out.u8(8);
                 out.list(ids);
             }
+            Self::Opening(message) => {
+                out.u8(9);
+                message.encode(out);
+            }
         }
     }
 }
@@ -252,6 +259,7 @@ impl Decode for PeerMessage {
                 Self::Capsules(capsules)
             }
             8 => Self::WantCapsules(input.list(CAPSULES_MAX)?),
+            9 => Self::Opening(OpeningMessage::decode(input)?),
             _ => return Err(DecodeError::Malformed),
         })
     }

@@ -13,6 +13,16 @@ impl Decode for Height {
         Ok(Self(input.u64()?))
     }
 }
+impl Encode for Encapsulation {
+    fn encode(&self, out: &mut Writer) {
+        out.raw(&self.0);
+    }
+}
+impl Decode for Encapsulation {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self(input.array()?))
+    }
+}
 impl Encode for Signer {
     fn encode(&self, out: &mut Writer) {
         match self {
@@ -99,7 +109,7 @@ impl Encode for Request {
         if let Some(day) = self.as_of {
             out.i64(i64::from(day));
         }
-        out.raw(&self.arguments_key);
+        self.arguments_key.encode(out);
         out.bytes(&self.arguments);
     }
 }
@@ -115,7 +125,7 @@ impl Decode for Request {
             } else {
                 None
             },
-            arguments_key: input.array()?,
+            arguments_key: Encapsulation::decode(input)?,
             arguments: input.bytes(BODY_BYTES_MAX)?.to_vec(),
         })
     }

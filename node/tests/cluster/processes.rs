@@ -5,6 +5,7 @@ use guiju_node::client::Gateway;
 use guiju_node::codec::Encode;
 use guiju_node::crypto::{Digest, Keypair, SUITE, unhex};
 use guiju_node::custody::envelope::capsule_id;
+use guiju_node::custody::threshold::DealtKey;
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::transaction::{
@@ -85,9 +86,12 @@ impl Cluster {
                 id: CustodianId(1),
                 name: "custodian".to_owned(),
                 signing_key: key(4, 0).public(),
+                share_key: DealtKey::from_seed(&[7; 32], 1).share(CustodianId(1)).public(),
+                sealing_key: [9; 32],
             }],
             custody_threshold: 1,
-            custody_key: [7; 32],
+            custody_key: DealtKey::from_seed(&[7; 32], 1).public(),
+            index_key: [6; 32],
             auditor_key: [8; 32],
             expiry_blocks: 100,
         };

@@ -4,6 +4,7 @@
 
 use guiju_node::block::{Block, Certificate, CertifiedBlock, Timestamp};
 use guiju_node::crypto::{Digest, Keypair, PublicKey};
+use guiju_node::custody::threshold::DealtKey;
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::replica::{LedgerApi, NodeId};
 use guiju_node::state::{Applied, Batch, BlockFault, Ledger, MemoryBacking, Refusal};
@@ -41,9 +42,12 @@ pub fn genesis(validators: &[(NodeId, PublicKey)], client: &Keypair) -> Genesis 
             id: CustodianId(1),
             name: "custodian".to_owned(),
             signing_key: client.public(),
+            share_key: DealtKey::from_seed(&[2; 32], 1).share(CustodianId(1)).public(),
+            sealing_key: [4; 32],
         }],
         custody_threshold: 1,
-        custody_key: [2; 32],
+        custody_key: DealtKey::from_seed(&[2; 32], 1).public(),
+        index_key: [5; 32],
         auditor_key: [3; 32],
         expiry_blocks: 100,
     }

@@ -14,7 +14,7 @@ use guiju_node::genesis::Genesis;
 use guiju_node::mempool::MempoolLimits;
 use guiju_node::replica::{Action, Event, LedgerApi as _, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
 use guiju_node::transaction::{
-    ChainId, Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId,
+    ChainId, Encapsulation, Envelope, Exchange, Height, Payload, Request, SignedTransaction, Transaction, TransactionId,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -523,7 +523,7 @@ impl World {
                 purpose: "目的".to_owned(),
                 basis: String::new(),
                 as_of: None,
-                arguments_key: [0; 32],
+                arguments_key: Encapsulation::default(),
                 arguments: vec![0; 64],
             }),
         };

@@ -3,14 +3,16 @@
 
 use crate::block::Timestamp;
 use crate::codec::{Decode as _, Encode as _};
-use crate::crypto::{Digest, Keypair};
+use crate::crypto::{Digest, Keypair, PublicKey};
 use crate::custody::answer::{Answer, OutcomeLine, Refusal, Verdict, open_answer};
 use crate::custody::arguments::{Arguments, Question, seal_request};
 use crate::custody::capsules::{CapsuleFault, CapsuleStore, MemoryCapsules};
 use crate::custody::envelope::{RecordDraft, SealingSecret, seal_record};
 use crate::custody::execute::{Custodian, CustodianKeys};
 use crate::custody::handles::{HandleKey, handles_of};
+use crate::custody::openings::OpeningMessage;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
+use crate::custody::threshold::DealtKey;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
@@ -26,7 +28,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use serde_json::Value as Json;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -87,7 +89,7 @@ pub(super) struct Town {
     package: Package,
     standard: Digest,
     policies: Digest,
-    custody: SealingSecret,
+    custody: DealtKey,
     rng: ChaCha20Rng,
     pub(super) custodians: Vec<Custodian<Shelf>>,
     pub(super) shelves: Vec<Shelf>,
@@ -97,6 +99,12 @@ pub(super) struct Town {
     /// Everything any custodian reported, as bytes.
     pub(super) reported: Vec<Vec<u8>>,
     pub(super) wanted: Vec<(usize, Vec<CapsuleId>)>,
+    /// Opening messages on their way: from whose node, to which or to all.
+    carried: Vec<(usize, Option<PublicKey>, OpeningMessage)>,
+    /// Custodians that say and hear nothing of openings.
+    pub(super) silent: BTreeSet<usize>,
+    /// What a dishonest custodian makes of its messages.
+    pub(super) bend: Option<fn(usize, &mut OpeningMessage)>,
 }
 
 fn handle_key(id: DepartmentId) -> HandleKey {
@@ -107,11 +115,25 @@ fn sealing(id: DepartmentId) -> SealingSecret {
     SealingSecret::from_bytes([0x50 + id.0 as u8; 32])
 }
 
+/// The transport key of a custodian's node.
+fn node(index: usize) -> PublicKey {
+    PublicKey([index as u8 + 1; 32])
+}
+
 fn signing(family: u8, number: u16) -> Keypair {
     Keypair::from_seed([family + number as u8; 32])
 }
 
-fn genesis(rng: &mut ChaCha20Rng, custody_key: [u8; 32]) -> Genesis {
+/// Opens custody's index.
+pub(super) fn index_secret() -> SealingSecret {
+    SealingSecret::from_bytes([0x62; 32])
+}
+
+fn receiving(number: u16) -> SealingSecret {
+    SealingSecret::from_bytes([0x70 + number as u8; 32])
+}
+
+fn genesis(rng: &mut ChaCha20Rng, custody: &DealtKey) -> Genesis {
     let department = |(number, name): (u16, &str)| {
         let id = DepartmentId(number);
         DepartmentEntry {
@@ -120,7 +142,7 @@ fn genesis(rng: &mut ChaCha20Rng, custody_key: [u8; 32]) -> Genesis {
             code: format!("{number:018}"),
             signing_key: signing(0x10, number).public(),
             sealing_key: sealing(id).public(),
-            handle_key_sealed: handle_key(id).seal(rng, &custody_key, id).expect("seals"),
+            handle_key_sealed: handle_key(id).seal(rng, &index_secret().public(), id).expect("seals"),
         }
     };
     Genesis {
@@ -138,10 +160,13 @@ fn genesis(rng: &mut ChaCha20Rng, custody_key: [u8; 32]) -> Genesis {
                 id: CustodianId(number),
                 name: format!("custodian{number}"),
                 signing_key: signing(0x30, number).public(),
+                share_key: custody.share(CustodianId(number)).public(),
+                sealing_key: receiving(number).public(),
             })
             .collect(),
         custody_threshold: 3,
-        custody_key,
+        custody_key: custody.public(),
+        index_key: index_secret().public(),
         auditor_key: auditor().public(),
         expiry_blocks: 10,
     }
@@ -155,8 +180,8 @@ impl Town {
     /// A town whose law is in force, with its custodians caught up.
     pub(super) fn new() -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let custody = SealingSecret::generate(&mut rng);
-        let genesis = genesis(&mut rng, custody.public());
+        let custody = DealtKey::generate(&mut rng, 3);
+        let genesis = genesis(&mut rng, &custody);
         let file = |text: &&str| SourceFile { name: String::new(), text: (*text).to_owned() };
         let compiled = compile(&LAW.iter().map(file).collect::<Vec<_>>());
         let package = compiled.package.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
@@ -175,6 +200,9 @@ impl Town {
             day: TODAY,
             reported: Vec::new(),
             wanted: Vec::new(),
+            carried: Vec::new(),
+            silent: BTreeSet::new(),
+            bend: None,
         };
         town.custodians = (0..4).map(|index| town.custodian(index)).collect();
         let module = |(source, hash): (&str, Digest), imports: Vec<Digest>| ActivatedModule {
@@ -197,7 +225,13 @@ impl Town {
     /// A custodian that was fed nothing, over its own shelf of capsules.
     fn custodian(&self, index: usize) -> Custodian<Shelf> {
         let id = CustodianId(index as u16 + 1);
-        let keys = CustodianKeys { id, signing: signing(0x30, id.0), custody: self.custody.clone() };
+        let keys = CustodianKeys {
+            id,
+            signing: signing(0x30, id.0),
+            share: self.custody.share(id),
+            index: index_secret(),
+            sealing: receiving(id.0),
+        };
         Custodian::new(self.genesis.clone(), keys, self.shelves[index].clone()).expect("handle keys open")
     }
 
@@ -207,7 +241,9 @@ impl Town {
         for feed in self.fed.clone() {
             assert!(self.order(index, CustodyOrder::Feed(feed)).is_empty());
         }
-        self.order(index, CustodyOrder::CaughtUp)
+        let mut said = self.order(index, CustodyOrder::CaughtUp);
+        said.extend(self.carry());
+        said
     }
 
     /// Gives an order to one custodian, over the wire's bytes.
@@ -232,6 +268,7 @@ impl Town {
                 }
                 CustodyReport::Want(ids) => self.wanted.push((index, ids)),
                 CustodyReport::Have { .. } => {}
+                CustodyReport::Opening { to, message } => self.carried.push((index, to, message)),
             }
         }
         said
@@ -242,7 +279,30 @@ impl Town {
         let height = Height(self.fed.len() as u64 + 1);
         let feed = CustodyFeed { height, time: Timestamp(height.0), day: self.day, ..feed };
         self.fed.push(feed.clone());
-        (0..4).flat_map(|index| self.order(index, CustodyOrder::Feed(feed.clone()))).collect()
+        let mut said: Vec<Said> =
+            (0..4).flat_map(|index| self.order(index, CustodyOrder::Feed(feed.clone()))).collect();
+        said.extend(self.carry());
+        said
+    }
+
+    /// Carries opening messages until there are no more.
+    pub(super) fn carry(&mut self) -> Vec<Said> {
+        let mut said = Vec::new();
+        while !self.carried.is_empty() {
+            for (from, to, mut message) in std::mem::take(&mut self.carried) {
+                if let Some(bend) = self.bend {
+                    bend(from, &mut message);
+                }
+                for index in 0..4 {
+                    let meant = index != from && to.is_none_or(|key| key == node(index));
+                    if meant && !self.silent.contains(&from) && !self.silent.contains(&index) {
+                        let order = CustodyOrder::Opening { from: node(from), message: message.clone() };
+                        said.extend(self.order(index, order));
+                    }
+                }
+            }
+        }
+        said
     }
 
     pub(super) fn schema(&self, name: &str) -> Arc<Schema> {
@@ -385,7 +445,7 @@ impl Town {
         open_answer(&sealing(asker), self.genesis.chain_id(), asked.id(), asker, result).expect("opens")
     }
 
-    pub(super) fn custody(&self) -> &SealingSecret {
+    pub(super) fn custody(&self) -> &DealtKey {
         &self.custody
     }
 }

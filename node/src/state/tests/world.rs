@@ -4,12 +4,13 @@
 use crate::block::{Block, Certificate, Header, Timestamp, transactions_root};
 use crate::consensus::certificate::{VoteKind, vote_bytes};
 use crate::crypto::{Digest, Keypair, Purpose, SUITE};
+use crate::custody::threshold::DealtKey;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::{Applied, Ledger, MemoryBacking, RequestState, RequestStatus, TransactionOutcome};
 use crate::transaction::{
-    Attestation, CapsuleId, CustodianId, DepartmentId, Exchange, Handle, Height, Payload, Request, SealedRecord,
-    SealedResult, SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
+    Attestation, CapsuleId, CustodianId, DepartmentId, Encapsulation, Exchange, Handle, Height, Payload, Request,
+    SealedRecord, SealedResult, SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
 };
 
 pub(crate) const POLICE: DepartmentId = DepartmentId(1);
@@ -60,10 +61,13 @@ pub(crate) fn genesis() -> Genesis {
                 id: CustodianId(i),
                 name: format!("custodian{i}"),
                 signing_key: keypair(4, i).public(),
+                share_key: DealtKey::from_seed(&[9; 32], 3).share(CustodianId(i)).public(),
+                sealing_key: [7; 32],
             })
             .collect(),
         custody_threshold: 3,
-        custody_key: [9; 32],
+        custody_key: DealtKey::from_seed(&[9; 32], 3).public(),
+        index_key: [6; 32],
         auditor_key: [8; 32],
         expiry_blocks: EXPIRY,
     }
@@ -177,7 +181,7 @@ impl World {
             purpose: purpose.to_owned(),
             basis: "试行办法第一条 案号1".to_owned(),
             as_of: None,
-            arguments_key: [5; 32],
+            arguments_key: Encapsulation([5; 128]),
             arguments: vec![7; 100],
         }
     }
