@@ -57,6 +57,8 @@ pub enum Purpose {
     Proposal,
     /// A custodian's statement about a request's result.
     Attestation,
+    /// What a founding custodian puts on the board.
+    Ceremony,
 }
 
 impl Purpose {
@@ -66,6 +68,7 @@ impl Purpose {
             Self::Vote => b"guiju/1/vote\0",
             Self::Proposal => b"guiju/1/proposal\0",
             Self::Attestation => b"guiju/1/attestation\0",
+            Self::Ceremony => b"guiju/1/ceremony\0",
         }
     }
 }

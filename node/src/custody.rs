@@ -3,6 +3,7 @@
 //! ledger has ordered and permitted, and what leaves is a sealed answer or a sealed record, never plaintext.
 //! Must not know: consensus, network, the ledger's storage.
 
+mod ahead;
 pub mod answer;
 pub mod arguments;
 pub mod budget;
@@ -17,7 +18,6 @@ mod plan;
 pub mod process;
 pub mod protocol;
 mod records;
-pub mod threshold;
 
 #[cfg(test)]
 mod tests;

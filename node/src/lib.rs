@@ -23,5 +23,6 @@ pub mod server;
 pub mod state;
 pub mod store;
 pub mod sync;
+pub mod threshold;
 pub mod transaction;
 pub mod wal_file;

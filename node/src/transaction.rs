@@ -76,10 +76,10 @@ digest_id! {
     CapsuleId,
 }
 
-/// Bytes of an encapsulation: two points and two scalars of Ristretto255.
-pub const ENCAPSULATION_BYTES: usize = 128;
+/// Bytes of an encapsulation: two points and two scalars of Ristretto255, and a masked key.
+pub const ENCAPSULATION_BYTES: usize = 160;
 
-/// A key encapsulated to the custody key, with the proof of its maker (`custody::threshold`).
+/// A key encapsulated to the custody key, with the proof of its maker (`crate::threshold`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Encapsulation(pub [u8; ENCAPSULATION_BYTES]);
 
@@ -248,6 +248,7 @@ pub fn attested_bytes(chain: ChainId, request: TransactionId, digest: Digest) ->
 }
 
 /// What a transaction does.
+#[expect(clippy::large_enum_variant, reason = "a transaction has one; a box would only hide the shape")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// Puts a policy module's source on the ledger.

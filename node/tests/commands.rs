@@ -4,9 +4,9 @@
 
 use guiju_node::block::Timestamp;
 use guiju_node::crypto::Keypair;
-use guiju_node::custody::threshold::DealtKey;
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
+use guiju_node::threshold::DealtKey;
 use guiju_node::transaction::{CustodianId, DepartmentId};
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,8 +2,7 @@
 //! Owns their encoding and sealing. Invariant: arguments open only for the chain, asker, policy, exchange, purpose,
 //! basis and as-of date they were sealed for. Must not know: the policy's input types, results.
 
-use super::envelope::{EnvelopeError, SIZE_CLASS, Use, pad, unpad};
-use super::threshold::{OpenCapsule, seal_to_custody};
+use super::envelope::{EnvelopeError, OpenCapsule, SIZE_CLASS, Use, pad, seal_to_custody, unpad};
 use crate::codec::{DecodeError, Encode, Reader, Writer};
 use crate::transaction::{BODY_BYTES_MAX, ChainId, DepartmentId, Encapsulation, Exchange, NAME_BYTES_MAX, Request};
 use rand_core::CryptoRng;
@@ -132,9 +131,9 @@ fn decode(bytes: &[u8]) -> Result<Arguments, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::threshold::DealtKey;
     use super::*;
     use crate::crypto::Digest;
+    use crate::threshold::DealtKey;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
     use serde_json::json;

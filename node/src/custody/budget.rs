@@ -110,8 +110,9 @@ struct Asked {
 }
 
 impl Meters {
-    /// Rules on `charge` by `asker` at `now`, under `limit` millibits a day. The charge itself is not yet counted.
-    pub fn rule(&self, asker: DepartmentId, now: Moment, charge: &Charge, limit: u32) -> Ruling {
+    /// Rules on `charge` by `asker` at `now`, under `limit` millibits a day, where earlier requests that are not evaluated
+    /// yet may charge up to `ahead` millibits more, for this very question or another. The charge itself is not yet counted.
+    pub fn rule(&self, asker: DepartmentId, now: Moment, charge: &Charge, limit: u32, ahead: u64) -> Ruling {
         let mut asked: BTreeMap<[u8; 16], Asked> = BTreeMap::new();
         let earlier = self.entries.get(&(asker, charge.subject)).map_or(&[][..], Vec::as_slice);
         for entry in earlier.iter().filter(|e| in_window(e, now)) {
@@ -131,7 +132,8 @@ impl Meters {
         own.millibits = own.millibits.max(charge.millibits);
         own.today = true;
         own.settled_today = true;
-        let (mut day, mut rolling) = (Bounds::default(), Bounds::default());
+        let bounds = Bounds { least: 0, most: ahead };
+        let (mut day, mut rolling) = (bounds, bounds);
         for known in asked.values() {
             rolling.add(known.millibits, known.settled_today || known.settled_before);
             if known.today && !known.settled_before {
@@ -143,8 +145,8 @@ impl Meters {
             (Ruling::Within, Ruling::Within) => Ruling::Within,
             _ => Ruling::Unsettled,
         };
-        // The same question is pending: if that one becomes final this one is free, whatever the meters say.
-        if before.is_some() && ruling == Ruling::Exhausted { Ruling::Unsettled } else { ruling }
+        // The same question is pending, or may be: if that one becomes final this one is free, whatever the meters say.
+        if (before.is_some() || ahead > 0) && ruling == Ruling::Exhausted { Ruling::Unsettled } else { ruling }
     }
 
     /// Counts the charges of an evaluated request that is not final yet.
@@ -263,14 +265,14 @@ mod tests {
     fn the_day_meter_fills_and_empties_with_the_day() {
         let mut meters = Meters::default();
         for n in 0..2 {
-            assert_eq!(meters.rule(ASKER, at(n, 10), &charge(n as u8), 6000), Ruling::Within);
+            assert_eq!(meters.rule(ASKER, at(n, 10), &charge(n as u8), 6000, 0), Ruling::Within);
             meters.settle(ASKER, at(n, 10), &[charge(n as u8)]);
         }
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(9), 6000), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(2, 11), &charge(9), 6000), Ruling::Within);
-        assert_eq!(meters.rule(DepartmentId(2), at(2, 10), &charge(9), 6000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(9), 6000, 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(2, 11), &charge(9), 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(DepartmentId(2), at(2, 10), &charge(9), 6000, 0), Ruling::Within);
         let other = Charge { subject: [2; 32], ..charge(9) };
-        assert_eq!(meters.rule(ASKER, at(2, 10), &other, 6000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &other, 6000, 0), Ruling::Within);
     }
 
     #[test]
@@ -278,12 +280,12 @@ mod tests {
         let mut meters = Meters::default();
         for n in 0..20_u8 {
             let (now, asked) = (at(u64::from(n), i32::from(n)), charge(n));
-            assert_eq!(meters.rule(ASKER, now, &asked, 6000), Ruling::Within, "{n}");
+            assert_eq!(meters.rule(ASKER, now, &asked, 6000, 0), Ruling::Within, "{n}");
             meters.settle(ASKER, now, &[asked]);
         }
-        assert_eq!(meters.rule(ASKER, at(30, 20), &charge(99), 6000), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(30, 89), &charge(99), 6000), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(30, 90), &charge(99), 6000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(30, 20), &charge(99), 6000, 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(30, 89), &charge(99), 6000, 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(30, 90), &charge(99), 6000, 0), Ruling::Within);
     }
 
     #[test]
@@ -291,29 +293,29 @@ mod tests {
         let mut meters = Meters::default();
         meters.settle(ASKER, at(1, 10), &[charge(1)]);
         meters.settle(ASKER, at(2, 10), &[charge(2)]);
-        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(1), 6000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(1), 6000, 0), Ruling::Within);
         meters.settle(ASKER, at(3, 10), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(4, 10), &charge(3), 9000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(4, 10), &charge(3), 9000, 0), Ruling::Within);
         // Asked again on a later day it is still free, and takes nothing from that day.
         meters.settle(ASKER, at(5, 11), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(6, 11), &charge(3), 3000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(6, 11), &charge(3), 3000, 0), Ruling::Within);
     }
 
     #[test]
     fn pending_charges_make_a_ruling_wait_only_when_they_matter() {
         let mut meters = Meters::default();
         meters.charge(ASKER, at(1, 10), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 6000), Ruling::Within);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000), Ruling::Unsettled);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 2000), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Unsettled);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 2000, 0), Ruling::Exhausted);
         // A later request never counts against an earlier one.
-        assert_eq!(meters.rule(ASKER, at(0, 10), &charge(2), 3000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(0, 10), &charge(2), 3000, 0), Ruling::Within);
         let mut settled = Meters::default();
         settled.charge(ASKER, at(1, 10), &[charge(1)]);
         settled.settle(ASKER, at(1, 10), &[charge(1)]);
-        assert_eq!(settled.rule(ASKER, at(2, 10), &charge(2), 5000), Ruling::Exhausted);
+        assert_eq!(settled.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Exhausted);
         meters.forget(ASKER, 1);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Within);
     }
 
     #[test]
@@ -321,7 +323,7 @@ mod tests {
         let mut meters = Meters::default();
         meters.settle(ASKER, at(1, 10), &[charge(1)]);
         meters.charge(ASKER, at(2, 10), &[charge(2)]);
-        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(2), 3000), Ruling::Unsettled);
+        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(2), 3000, 0), Ruling::Unsettled);
     }
 
     /// Whatever subset of pending requests becomes final, a ruling other than `Unsettled` is the one that holds then.
@@ -336,7 +338,7 @@ mod tests {
                 for (moment, asked) in &pending {
                     meters.charge(ASKER, *moment, &[charge(*asked)]);
                 }
-                let early = meters.rule(ASKER, at(6, 10), &charge(question), limit);
+                let early = meters.rule(ASKER, at(6, 10), &charge(question), limit, 0);
                 unsettled += u32::from(early == Ruling::Unsettled);
                 for subset in 0..1 << pending.len() {
                     let mut last = Meters::default();
@@ -345,7 +347,7 @@ mod tests {
                             last.settle(ASKER, *moment, &[charge(*asked)]);
                         }
                     }
-                    let ruling = last.rule(ASKER, at(6, 10), &charge(question), limit);
+                    let ruling = last.rule(ASKER, at(6, 10), &charge(question), limit, 0);
                     assert_ne!(ruling, Ruling::Unsettled);
                     assert!(early == ruling || early == Ruling::Unsettled, "{limit} {question} {subset:b}");
                 }

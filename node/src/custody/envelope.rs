@@ -1,12 +1,16 @@
-//! Envelopes: a sealed record is a body (ciphertext, on the ledger) and a capsule (its key, sealed to the custody key, which
-//! is `threshold`'s). Owns suite 1 of sealing to one holder: HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and
-//! ChaCha20-Poly1305; bodies under ChaCha20-Poly1305 with a key of their own. Invariant: every ciphertext is bound to what it is for, so that nobody can
-//! hand in another's as its own; equal inputs and equal randomness give equal bytes. Plaintexts are padded to size
-//! classes, so that lengths tell little. Must not know: schemas, policies, where envelopes are kept.
+//! Envelopes: a sealed record is a body (ciphertext, on the ledger) and a capsule (its key, sealed to the custody key by
+//! `threshold`). Owns suite 1 of sealing to one holder, HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and
+//! ChaCha20-Poly1305, and of bodies, ChaCha20-Poly1305 with a key of their own. Invariant: every ciphertext is bound to
+//! what it is for, so that nobody can hand in another's as its own; equal inputs and equal randomness give equal bytes.
+//! Plaintexts are padded to size classes, so that lengths tell little. Must not know: schemas, policies, where envelopes are kept.
 
-use super::threshold::{OpenCapsule, seal_to_custody};
+mod pair;
+
+pub use pair::PairKey;
+
 use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, SUITE};
+use crate::threshold::{self, DealtKey, Label};
 use crate::transaction::{
     BODY_BYTES_MAX, CapsuleId, ChainId, DepartmentId, ENCAPSULATION_BYTES, Encapsulation, HANDLES_MAX, Handle,
     NAME_BYTES_MAX, RecordId, SealedRecord,
@@ -80,10 +84,12 @@ pub enum Use {
     HandleKey,
     /// Partial openings, to another custodian.
     Opening,
+    /// A part of a custody key that is generated or dealt on, to the custodian it is for.
+    Dealing,
 }
 
 impl Use {
-    pub(super) fn info(self) -> &'static [u8] {
+    fn info(self) -> &'static [u8] {
         match self {
             Self::Capsule => b"guiju/1/seal/capsule",
             Self::Arguments => b"guiju/1/seal/arguments",
@@ -92,12 +98,18 @@ impl Use {
             Self::Audit => b"guiju/1/seal/audit",
             Self::HandleKey => b"guiju/1/seal/handle-key",
             Self::Opening => b"guiju/1/seal/opening",
+            Self::Dealing => b"guiju/1/seal/dealing",
         }
+    }
+
+    /// The label of what is sealed to the custody key for this use, bound to `aad`.
+    pub(super) fn label(self, aad: &[u8]) -> Label {
+        Label::of(self.info(), aad)
     }
 }
 
-/// An X25519 secret key: a department's for answers, the auditor's, or the one of custody's index. Wiped when dropped; its debug form tells
-/// nothing.
+/// An X25519 secret key: a department's for answers, the auditor's, a custodian's for openings, or the one of custody's
+/// index. Wiped when dropped; its debug form tells nothing.
 #[derive(Clone)]
 pub struct SealingSecret(Zeroizing<[u8; 32]>);
 
@@ -179,6 +191,42 @@ pub fn seal_to(
     )
     .map_err(|_| EnvelopeError::BadRecipient)?;
     Ok((key.to_bytes().into(), ciphertext))
+}
+
+/// Seals `plaintext` to the custody key for one use, bound to `aad`. Equal randomness gives equal bytes.
+/// Errors: [`EnvelopeError::BadRecipient`].
+pub fn seal_to_custody(
+    rng: &mut impl CryptoRng,
+    custody_key: &[u8; 32],
+    purpose: Use,
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<(Encapsulation, Vec<u8>), EnvelopeError> {
+    threshold::seal(rng, custody_key, purpose.label(aad), aad, plaintext).ok_or(EnvelopeError::BadRecipient)
+}
+
+/// Opens what is sealed to the custody key.
+pub trait OpenCapsule {
+    /// Opens `ciphertext` with its encapsulation, for one use, bound to `aad`. Errors: `Unopenable`, `Waiting`.
+    fn open(
+        &self,
+        purpose: Use,
+        encapsulation: &Encapsulation,
+        ciphertext: &[u8],
+        aad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError>;
+}
+
+impl OpenCapsule for DealtKey {
+    fn open(
+        &self,
+        purpose: Use,
+        encapsulation: &Encapsulation,
+        ciphertext: &[u8],
+        aad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        DealtKey::open(self, purpose.label(aad), encapsulation, ciphertext, aad).ok_or(EnvelopeError::Unopenable)
+    }
 }
 
 /// The public part of a record to be sealed.
@@ -323,7 +371,6 @@ fn capsule_binding(binding: &[u8], body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::threshold::DealtKey;
     use super::*;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;

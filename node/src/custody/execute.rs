@@ -1,8 +1,9 @@
 //! The custodian: takes the ledger's feeds in order and answers permitted requests in order. Owns its whole state.
-//! Invariant: requests are evaluated strictly by sequence number; one that must wait holds up every later one; what a
-//! custodian signs depends on the ledger's order and the capsules alone, so a restarted one signs the same.
+//! Invariant: what a custodian signs depends on the ledger's order and the capsules alone, so a restarted one signs the
+//! same; a request is evaluated once nothing that it hangs on is open (`ahead`), which need not be in order.
 //! Must not know: pipes, files, the node.
 
+use super::ahead::{AHEAD_MAX, Ahead, price};
 use super::answer::{Refusal, Verdict};
 use super::arguments::{Arguments, open_arguments};
 use super::budget::{Meters, Moment, open_meter};
@@ -11,22 +12,23 @@ use super::decide::{Decision, Sealed, Sealer, decide};
 use super::envelope::{EnvelopeError, SealingSecret, capsule_id};
 use super::handles::HandleKey;
 use super::library::{Library, Loaded};
-use super::openings::{OpeningMessage, Openings, PARTIALS_MAX};
+use super::openings::{Given, OpeningMessage, Openings, Wanted};
 use super::plan::{Allowance, Gathered, Hold, Sources, gather};
-use super::protocol::{CustodyOrder, CustodyReport};
+use super::protocol::{CAPSULES_MAX, CustodyOrder, CustodyReport};
 use super::records::{Origin, Records};
-use super::threshold::KeyShare;
 use crate::codec::Encode as _;
 use crate::crypto::{Digest, Keypair, PublicKey, Purpose};
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
+use crate::threshold::KeyShare;
 use crate::transaction::{
     ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId,
     SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
 };
 use guiju_runtime::json::fact_from_json;
 use guiju_runtime::value::Fact;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// Largest batch of attestations, in bytes; a transaction must stay below its own bound.
 const BATCH_BYTES_MAX: usize = 160 * 1024;
@@ -58,9 +60,9 @@ pub struct CustodianKeys {
 pub struct AuditLine {
     /// The request.
     pub request: TransactionId,
-    /// Its policy.
+    /// Its policy; empty where the custodian does not know the request.
     pub policy: String,
-    /// Its purpose.
+    /// Its purpose; empty likewise.
     pub purpose: String,
     /// What came of it.
     pub decision: String,
@@ -72,6 +74,8 @@ struct Open {
     attested: Option<(Attestation, Height)>,
     /// Records that its evaluation wrote ahead of the ledger.
     written: Vec<RecordId>,
+    /// What it waits for others to open.
+    lacks: Vec<Wanted>,
     /// Whether other custodians are asked for what they gave for it.
     asking: bool,
 }
@@ -95,7 +99,7 @@ pub struct Custodian<C: CapsuleStore> {
     wanted: (Vec<CapsuleId>, Height),
     /// Ticks since results were last sent again or a block came.
     ticks: u32,
-    /// Whether what was given for the first that waits is to be sent again now.
+    /// Whether what was given for those that wait is to be sent again now.
     nudge: bool,
     audit: VecDeque<AuditLine>,
 }
@@ -185,7 +189,8 @@ impl<C: CapsuleStore> Custodian<C> {
             self.records.file(*id, record, Origin::Submitted(feed.height), index);
         }
         for request in feed.requests {
-            self.open.insert(request.sequence, Open { request, attested: None, written: Vec::new(), asking: false });
+            let open = Open { request, attested: None, written: Vec::new(), lacks: Vec::new(), asking: false };
+            self.open.insert(open.request.sequence, open);
         }
         for finalised in &feed.finalised {
             self.finalise(finalised);
@@ -200,12 +205,17 @@ impl<C: CapsuleStore> Custodian<C> {
     /// Takes what another custodian gives; answers with this one's part if that is asked for.
     fn opening(&mut self, from: PublicKey, message: &OpeningMessage) -> Result<Vec<CustodyReport>, CapsuleFault> {
         // What is not for this custodian, or by nobody, changes nothing.
-        let Ok(asked) = self.openings.receive(message, self.height) else { return Ok(Vec::new()) };
-        let mut reports = if self.caught_up { self.proceed()? } else { Vec::new() };
-        for given in asked.chunks(PARTIALS_MAX) {
-            let message = self.openings.message(given, false, Some(message.from));
-            reports.extend(message.map(|message| CustodyReport::Opening { to: Some(from), message }));
+        let Ok(asked) = self.openings.receive(message, from, self.height) else { return Ok(Vec::new()) };
+        // One that is slower asks early, and is answered once this one has come so far; anything else is refused.
+        let pending = |id: &TransactionId| self.open.values().any(|o| o.request.id == *id && o.attested.is_none());
+        let refused: Vec<TransactionId> = asked.beyond.into_iter().filter(|id| !pending(id)).collect();
+        for request in refused {
+            let decision = format!("opens nothing for custodian {}: not given for this request", message.from.0);
+            self.line(AuditLine { request, policy: String::new(), purpose: String::new(), decision });
         }
+        let mut reports = if self.caught_up { self.proceed()? } else { Vec::new() };
+        let answers = self.openings.answers(&asked.given, message.from);
+        reports.extend(answers.into_iter().map(|message| CustodyReport::Opening { to: Some(from), message }));
         Ok(reports)
     }
 
@@ -227,7 +237,7 @@ impl<C: CapsuleStore> Custodian<C> {
                 self.records.file(record.id(), record, origin, index);
             }
         }
-        self.openings.forget(finalised.id);
+        self.openings.forget(finalised.id, self.height);
         let charges = open_meter(&self.keys.index, self.chain, finalised.id, &finalised.result.meter);
         let moment = Moment { sequence: finalised.sequence, day: open.request.day };
         self.meters.settle(open.request.asker, moment, &charges.unwrap_or_default());
@@ -236,37 +246,64 @@ impl<C: CapsuleStore> Custodian<C> {
     fn expire(&mut self, id: TransactionId) {
         let found = self.open.iter().find(|(_, open)| open.request.id == id).map(|(sequence, _)| *sequence);
         if let Some(open) = found.and_then(|sequence| self.open.remove(&sequence)) {
-            self.openings.forget(id);
+            self.openings.forget(id, self.height);
             self.meters.forget(open.request.asker, open.request.sequence);
         }
     }
 
-    /// Evaluates what can be evaluated, in order, and reports it.
+    /// Evaluates what can be evaluated and reports it.
     fn proceed(&mut self) -> Result<Vec<CustodyReport>, CapsuleFault> {
-        let mut reports = Vec::new();
-        let mut attestations = Vec::new();
-        let waiting: Vec<u64> =
-            self.open.iter().filter(|(_, open)| open.attested.is_none()).map(|(sequence, _)| *sequence).collect();
-        for sequence in waiting {
-            match self.evaluate_together(sequence, &mut reports) {
-                Ok(attestation) => attestations.push(self.first_sent(sequence, attestation)),
-                Err(Hold::Capsules(lacking)) => {
-                    let wanted = (lacking, self.height);
-                    if wanted != self.wanted {
-                        self.wanted = wanted;
-                        reports.push(CustodyReport::Want(self.wanted.0.clone()));
-                    }
-                    break;
+        let (mut reports, mut attestations) = (Vec::new(), Vec::new());
+        let (mut given, mut lacking) = (Vec::new(), BTreeSet::new());
+        let mut ahead = Ahead::default();
+        for sequence in self.waiting() {
+            match self.evaluate_together(sequence, &ahead, &mut given) {
+                Ok(attestation) => {
+                    attestations.push(self.first_sent(sequence, attestation));
+                    continue;
                 }
                 Err(Hold::Fault(fault)) => return Err(fault),
-                Err(Hold::Unsettled | Hold::Openings | Hold::Refused(..)) => break,
+                Err(Hold::Capsules(capsules)) => lacking.extend(capsules),
+                Err(Hold::Unsettled | Hold::Openings | Hold::Refused(..)) => {}
             }
+            let Some(open) = self.open.get(&sequence) else { continue };
+            if let Some(loaded) = self.loaded(&open.request) {
+                ahead.add(&loaded, open.request.asker);
+            }
+        }
+        self.tell(given, &mut reports);
+        let wanted = (lacking.into_iter().take(CAPSULES_MAX).collect::<Vec<_>>(), self.height);
+        if wanted != self.wanted && !wanted.0.is_empty() {
+            self.wanted = wanted;
+            reports.push(CustodyReport::Want(self.wanted.0.clone()));
         }
         attestations.extend(self.due_again());
         for batch in batches(attestations) {
             reports.push(CustodyReport::Transaction(self.transaction(batch)));
         }
         Ok(reports)
+    }
+
+    /// The first requests that are not evaluated yet, in order.
+    fn waiting(&self) -> Vec<u64> {
+        let waiting = self.open.iter().filter(|(_, open)| open.attested.is_none()).map(|(sequence, _)| *sequence);
+        waiting.take(AHEAD_MAX).collect()
+    }
+
+    /// Tells the others what is given. What is new goes out at once, what was given before only when time has passed:
+    /// messages never answer messages.
+    fn tell(&mut self, given: Vec<Given>, reports: &mut Vec<CustodyReport>) {
+        let nudge = std::mem::take(&mut self.nudge);
+        let asking: BTreeSet<TransactionId> = self.open.values().filter(|o| o.asking).map(|o| o.request.id).collect();
+        let (asked, plain): (Vec<Given>, Vec<Given>) = given.into_iter().partition(|g| asking.contains(&g.request()));
+        let mut messages = self.openings.messages(&plain, false, nudge);
+        messages.extend(self.openings.messages(&asked, true, nudge));
+        if nudge {
+            let waiting = self.waiting().into_iter().filter_map(|sequence| self.open.get(&sequence));
+            let again: Vec<Given> = waiting.flat_map(|open| self.openings.given(open.request.id)).collect();
+            messages.extend(self.openings.messages(&again, true, true));
+        }
+        reports.extend(messages.into_iter().map(|(to, message)| CustodyReport::Opening { to, message }));
     }
 
     /// An attestation as it is first sent. Of n custodians with threshold t, n − t + 1 bring the result along: any t that
@@ -306,45 +343,55 @@ impl<C: CapsuleStore> Custodian<C> {
     }
 
     /// Evaluates a request as far as custodians have opened what it comes to, giving this one's part of each.
-    fn evaluate_together(&mut self, sequence: u64, reports: &mut Vec<CustodyReport>) -> Result<Attestation, Hold> {
-        loop {
-            let done = self.evaluate(sequence);
-            let Err(Hold::Openings) = done else { return done };
-            let open = self.open.get(&sequence).map(|open| (open.request.clone(), open.asking));
-            let Some((request, asking)) = open else { return done };
-            let opened = self.openings.give(&request);
-            for custodian in &opened.wrong {
-                self.log(&request, format!("wrong opening by custodian {}", custodian.0));
-            }
-            // What is new goes out at once, what was given before only when time has passed: messages never answer messages.
-            let again = std::mem::take(&mut self.nudge) && !opened.progress;
-            let given = if again { self.openings.given(request.id) } else { opened.fresh };
-            for given in given.chunks(PARTIALS_MAX) {
-                let message = self.openings.message(given, asking, None);
-                reports.extend(message.map(|message| CustodyReport::Opening { to: None, message }));
-            }
-            if !opened.progress {
-                return done;
-            }
-        }
-    }
-
-    fn evaluate(&mut self, sequence: u64) -> Result<Attestation, Hold> {
+    fn evaluate_together(&mut self, sequence: u64, ahead: &Ahead, given: &mut Vec<Given>) -> Result<Attestation, Hold> {
         let request = match self.open.get(&sequence) {
             Some(open) => open.request.clone(),
             None => return Err(Hold::Unsettled),
         };
-        self.openings.begin();
-        let loaded = self.library.policy(request.module, request.version, &request.request.policy);
+        loop {
+            let mut lacks =
+                self.open.get_mut(&sequence).map(|open| std::mem::take(&mut open.lacks)).unwrap_or_default();
+            for custodian in self.openings.advance(&request, &mut lacks) {
+                self.log(&request, format!("wrong opening by custodian {}", custodian.0));
+            }
+            let mut waits = !lacks.is_empty();
+            if !waits {
+                let done = self.evaluate(&request, ahead);
+                let Err(Hold::Openings) = done else { return done };
+                let fresh;
+                (lacks, fresh) = self.openings.give();
+                given.extend(fresh);
+                waits = lacks.is_empty();
+            }
+            // Others' parts of what it lacks now may have come already: another turn tells.
+            if let Some(open) = self.open.get_mut(&sequence) {
+                open.lacks = lacks;
+            }
+            if waits {
+                return Err(Hold::Openings);
+            }
+        }
+    }
+
+    fn loaded(&self, request: &PermittedRequest) -> Option<Arc<Loaded>> {
+        self.library.policy(request.module, request.version, &request.request.policy)
+    }
+
+    fn evaluate(&mut self, request: &PermittedRequest, ahead: &Ahead) -> Result<Attestation, Hold> {
+        self.openings.begin(request);
+        let loaded = self.loaded(request);
         let arguments = open_arguments(&self.openings, self.chain, request.asker, &request.request);
         if loaded.is_some() && arguments.as_ref().err() == Some(&EnvelopeError::Waiting) {
             return Err(Hold::Openings);
+        }
+        if loaded.as_ref().is_some_and(|loaded| ahead.may_change(loaded)) {
+            return Err(Hold::Unsettled);
         }
         let mut contested = Vec::new();
         let decision = match (&loaded, &arguments) {
             (None, _) => Decision::refused(Refusal::NoSuchPolicy, Vec::new()),
             (_, Err(fault)) => Decision::refused(Refusal::Arguments(fault.to_string()), Vec::new()),
-            (Some(loaded), Ok(arguments)) => match self.gather(loaded, &request, arguments) {
+            (Some(loaded), Ok(arguments)) => match self.gather(loaded, request, arguments, ahead) {
                 Ok(gathered) => {
                     contested.clone_from(&gathered.contested);
                     decide(loaded, &gathered)
@@ -360,25 +407,33 @@ impl<C: CapsuleStore> Custodian<C> {
         let charges = decision.charges.clone();
         let sealer = Sealer { genesis: &self.genesis, chain: self.chain, handle_keys: &self.handle_keys };
         // Sealing fails only for a department key of low order, which the genesis file is at fault for.
-        let Ok(sealed) = sealer.seal(&request, loaded.as_deref(), arguments.as_ref().ok(), decision) else {
+        let Ok(sealed) = sealer.seal(request, loaded.as_deref(), arguments.as_ref().ok(), decision) else {
             return Err(Hold::Unsettled);
         };
-        self.log(&request, word.to_owned());
+        self.log(request, word.to_owned());
         for id in contested {
-            self.log(&request, format!("contested record {id}"));
+            self.log(request, format!("contested record {id}"));
         }
-        self.meters.charge(request.asker, Moment { sequence, day: request.day }, &charges);
-        self.attest(&request, sealed)
+        let moment = Moment { sequence: request.sequence, day: request.day };
+        self.meters.charge(request.asker, moment, &charges);
+        self.attest(request, sealed)
     }
 
-    fn gather(&self, loaded: &Loaded, request: &PermittedRequest, arguments: &Arguments) -> Result<Gathered, Hold> {
+    fn gather(
+        &self,
+        loaded: &Loaded,
+        request: &PermittedRequest,
+        arguments: &Arguments,
+        ahead: &Ahead,
+    ) -> Result<Gathered, Hold> {
         let policy = &loaded.policy;
         let inputs = inputs(loaded, arguments).map_err(|what| Hold::Refused(Refusal::Arguments(what), Vec::new()))?;
         let asker = self.genesis.department(request.asker).map_or("", |d| d.name.as_str());
         let question = &request.request;
         let allowance = Allowance {
             limit: self.library.limit(policy, request.height, asker, question.exchange, &question.purpose),
-            price: policy.releases.iter().map(|r| r.declared_millibits).sum(),
+            price: price(loaded),
+            ahead: ahead.charges(request.asker),
         };
         let sources = Sources {
             chain: self.chain,
@@ -437,13 +492,14 @@ impl<C: CapsuleStore> Custodian<C> {
     }
 
     fn log(&mut self, request: &PermittedRequest, decision: String) {
+        let question = &request.request;
+        let (policy, purpose) = (question.policy.clone(), question.purpose.clone());
+        self.line(AuditLine { request: request.id, policy, purpose, decision });
+    }
+
+    fn line(&mut self, line: AuditLine) {
         if self.audit.len() < AUDIT_LINES_MAX {
-            self.audit.push_back(AuditLine {
-                request: request.id,
-                policy: request.request.policy.clone(),
-                purpose: request.request.purpose.clone(),
-                decision,
-            });
+            self.audit.push_back(line);
         }
     }
 }

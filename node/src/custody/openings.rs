@@ -1,15 +1,15 @@
 //! Opening together: what this custodian gave of its share, what others gave, and what t of them have opened.
 //! Owns the rule of release: a partial opening is made only for what the evaluation of an ordered, permitted request has
 //! come to, and given again only if it was made before; nobody can ask for another.
-//! Invariant: what others sent is checked before it is used; every store is bounded, and ends with its request.
-//! Must not know: records, policies, how messages travel.
+//! Invariant: what is opened for a request serves that request alone and ends with it; what others give is used only if it
+//! is right; every store is bounded. Must not know: records, policies, how messages travel.
 
-use super::envelope::{EnvelopeError, SealingSecret, Use, pad, seal_to, unpad};
-use super::threshold::{KeyShare, Label, OpenCapsule, PartialOpening, combine, open_with};
+use super::envelope::{EnvelopeError, OpenCapsule, PairKey, SealingSecret, Use, pad, unpad};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::crypto::Digest;
-use crate::genesis::Genesis;
+use crate::crypto::{Digest, PublicKey};
+use crate::genesis::{CustodianEntry, Genesis};
 use crate::state::feed::PermittedRequest;
+use crate::threshold::{EncapsulatedKey, KeyShare, Label, PartialOpening, combine};
 use crate::transaction::{ChainId, CustodianId, Encapsulation, Height, TransactionId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -19,42 +19,89 @@ use zeroize::Zeroizing;
 
 /// Most partial openings in one message.
 pub const PARTIALS_MAX: usize = 256;
-/// Most partial openings kept of one custodian for requests that are not evaluated here yet.
-const EARLY_MAX: usize = 8192;
-/// Blocks after which those of a request that never came are forgotten.
-const EARLY_BLOCKS: u64 = 256;
+/// Most partial openings kept of one custodian.
+const KEPT_MAX: usize = 65_536;
+/// Blocks after which those of a request that never came are forgotten, and a request that is over too.
+const KEPT_BLOCKS: u64 = 256;
 /// Messages are padded to the next multiple of this many bytes, so that lengths tell little of how many records were found.
-const MESSAGE_CLASS: usize = 4096;
+const MESSAGE_CLASS: usize = 2048;
 
 /// What one custodian gives for one encapsulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
     /// The request for which it is opened.
     request: TransactionId,
-    /// Names the encapsulation and its label.
+    /// Names the encapsulation, what it is for, and the request.
     opening: Digest,
     partial: PartialOpening,
+}
+
+impl Given {
+    /// The request for which it is opened.
+    pub(super) fn request(&self) -> TransactionId {
+        self.request
+    }
 }
 
 /// What custodians say to each other, sealed for each of them: nodes carry it and read nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpeningMessage {
-    /// Who gives.
+    /// Who gives, as it says; what it sealed proves it.
     pub from: CustodianId,
-    /// For each custodian it is for: the encapsulated key and the ciphertext.
+    /// For each custodian it is for: what the two's secret is found by, and the ciphertext.
     pub boxes: Vec<(CustodianId, [u8; 32], Vec<u8>)>,
 }
 
-/// What an encapsulation is opened for.
-struct Wanted {
+/// What a message asked for in return.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// What this custodian gave of it before.
+    pub(super) given: Vec<Given>,
+    /// Requests for which more was asked than it gave.
+    pub(super) beyond: BTreeSet<TransactionId>,
+}
+
+/// Another custodian.
+struct Peer {
+    share: [u8; 32],
+    sealing: [u8; 32],
+    /// The secret for messages to it; `None`: its sealing key is none.
+    sending: Option<([u8; 32], PairKey)>,
+    /// The secret of its messages, by what it last named.
+    receiving: Option<([u8; 32], PairKey)>,
+    /// The node that last brought a message of it.
+    node: Option<PublicKey>,
+    /// How many of its partial openings are kept.
+    kept: usize,
+}
+
+/// What an evaluation lacks.
+pub(super) struct Wanted {
     opening: Digest,
+    label: Label,
     encapsulation: Encapsulation,
 }
 
+/// One request's openings.
 #[derive(Default)]
+struct Together {
+    /// The keys that t custodians have opened; `None`: its maker did not make it as the suite says.
+    opened: BTreeMap<Digest, Option<EncapsulatedKey>>,
+    /// What this custodian has given.
+    own: BTreeMap<Digest, PartialOpening>,
+}
+
+/// What others gave for one request, whether it is known here or not.
 struct Received {
-    /// By custodian, with the height at which it came.
-    given: BTreeMap<CustodianId, (Given, Height)>,
+    since: Height,
+    partials: BTreeMap<(Digest, CustodianId), PartialOpening>,
+}
+
+/// The evaluation under way.
+struct Current {
+    request: TransactionId,
+    context: Digest,
+    lacks: Vec<Wanted>,
 }
 
 /// One custodian's part in opening.
@@ -65,17 +112,12 @@ pub(super) struct Openings {
     chain: ChainId,
     custody_key: [u8; 32],
     threshold: usize,
-    /// Public halves of shares, and sealing keys, of all custodians.
-    others: BTreeMap<CustodianId, ([u8; 32], [u8; 32])>,
-    /// What t custodians have opened: the secret that the encapsulation shares with the custody key.
-    opened: BTreeMap<Digest, Zeroizing<[u8; 32]>>,
-    /// What this custodian has given, by encapsulation.
-    own: BTreeMap<Digest, Given>,
-    received: BTreeMap<Digest, Received>,
-    /// What the evaluation under way lacks.
-    wanted: RefCell<Vec<Wanted>>,
-    /// Encapsulations by the request that they were opened for.
-    of_request: BTreeMap<TransactionId, BTreeSet<Digest>>,
+    peers: BTreeMap<CustodianId, Peer>,
+    requests: BTreeMap<TransactionId, Together>,
+    received: BTreeMap<TransactionId, Received>,
+    /// Requests that are over, and since when: nothing is kept for them any more.
+    over: BTreeMap<TransactionId, Height>,
+    current: RefCell<Option<Current>>,
 }
 
 impl OpenCapsule for Openings {
@@ -86,16 +128,22 @@ impl OpenCapsule for Openings {
         ciphertext: &[u8],
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-        let label = Label::of(purpose, aad);
-        let opening = encapsulation.id(label);
-        if let Some(shared) = self.opened.get(&opening) {
-            return open_with(shared, &self.custody_key, label, encapsulation, ciphertext, aad);
+        let label = purpose.label(aad);
+        let mut current = self.current.borrow_mut();
+        // Nothing is opened but for a request.
+        let current = current.as_mut().ok_or(EnvelopeError::Unopenable)?;
+        let named = [encapsulation.id(label).0, current.context.0].concat();
+        let opening = Digest::of("guiju/1/custody/opening", &named);
+        let opened = self.requests.get(&current.request).and_then(|together| together.opened.get(&opening));
+        if let Some(key) = opened {
+            let key = key.as_ref().ok_or(EnvelopeError::Unopenable)?;
+            return key.open(label, encapsulation, ciphertext, aad).ok_or(EnvelopeError::Unopenable);
         }
         // Before the share touches it, and before anybody else is made to wait for it.
         if !encapsulation.is_for(label) {
             return Err(EnvelopeError::Unopenable);
         }
-        self.wanted.borrow_mut().push(Wanted { opening, encapsulation: *encapsulation });
+        current.lacks.push(Wanted { opening, label, encapsulation: *encapsulation });
         Err(EnvelopeError::Waiting)
     }
 }
@@ -103,171 +151,230 @@ impl OpenCapsule for Openings {
 impl Openings {
     /// A custodian that has given nothing yet.
     pub(super) fn new(genesis: &Genesis, id: CustodianId, share: KeyShare, sealing: SealingSecret) -> Self {
+        let chain = genesis.chain_id();
+        let peer = |entry: &CustodianEntry| {
+            let binding = binding(chain, id, entry.id);
+            // Derived, so that a restarted custodian goes on as it was; the secret's messages never collide.
+            let seed = Digest::keyed(&share.to_bytes(), "guiju/1/custody/pair-seed", &binding);
+            let mut rng = ChaCha20Rng::from_seed(seed.0);
+            let sending = sealing.pair_to(&mut rng, &entry.sealing_key, Use::Opening, &binding).ok();
+            let (share, sealing) = (entry.share_key, entry.sealing_key);
+            Peer { share, sealing, sending, receiving: None, node: None, kept: 0 }
+        };
+        let peers = genesis.custodians.iter().filter(|c| c.id != id).map(|c| (c.id, peer(c))).collect();
         Self {
             id,
             share,
             sealing,
-            chain: genesis.chain_id(),
+            chain,
             custody_key: genesis.custody_key,
             threshold: usize::from(genesis.custody_threshold),
-            others: genesis.custodians.iter().map(|c| (c.id, (c.share_key, c.sealing_key))).collect(),
-            opened: BTreeMap::new(),
-            own: BTreeMap::new(),
+            peers,
+            requests: BTreeMap::new(),
             received: BTreeMap::new(),
-            wanted: RefCell::default(),
-            of_request: BTreeMap::new(),
+            over: BTreeMap::new(),
+            current: RefCell::default(),
         }
     }
 
     /// Begins the evaluation of one request: what another lacked is not given for it.
-    pub(super) fn begin(&self) {
-        self.wanted.take();
+    pub(super) fn begin(&self, request: &PermittedRequest) {
+        let context = context(self.chain, request);
+        self.current.replace(Some(Current { request: request.id, context, lacks: Vec::new() }));
     }
 
-    /// Gives this custodian's part of what the evaluation of `request` lacks, and opens what enough have given. Returns what
-    /// is new, for the others, whether anything was opened, and who gave what is wrong.
-    pub(super) fn give(&mut self, request: &PermittedRequest) -> Opened {
-        let context = context(self.chain, request);
-        let mut out = Opened::default();
-        for wanted in self.wanted.take() {
-            let Wanted { opening, encapsulation } = wanted;
-            if !self.own.contains_key(&opening) {
-                let Some(partial) = self.share.open(&encapsulation, context) else { continue };
-                let given = Given { request: request.id, opening, partial };
-                self.of_request.entry(request.id).or_default().insert(opening);
-                self.own.insert(opening, given.clone());
-                out.fresh.push(given);
+    /// Gives this custodian's part of what the evaluation begun last lacks. Returns what that is, and what is to be told to
+    /// the others.
+    pub(super) fn give(&mut self) -> (Vec<Wanted>, Vec<Given>) {
+        let Some(Current { request, context, lacks }) = self.current.take() else { return Default::default() };
+        let together = self.requests.entry(request).or_default();
+        let mut fresh = Vec::new();
+        for Wanted { opening, encapsulation, .. } in &lacks {
+            if together.own.contains_key(opening) {
+                continue;
             }
-            let right = self.right(request.id, opening, &encapsulation, context, &mut out.wrong);
-            if right.len() >= self.threshold
-                && let Some(shared) = combine(&right)
-            {
-                self.opened.insert(opening, shared);
-                out.progress = true;
+            // A checked encapsulation has a point.
+            let Some(partial) = self.share.open(encapsulation, context) else { continue };
+            together.own.insert(*opening, partial);
+            fresh.push(Given { request, opening: *opening, partial });
+        }
+        (lacks, fresh)
+    }
+
+    /// Opens what enough custodians have given of what `request` lacks, and takes it off the list. Returns who gave what is
+    /// wrong.
+    pub(super) fn advance(&mut self, request: &PermittedRequest, lacks: &mut Vec<Wanted>) -> BTreeSet<CustodianId> {
+        let mut wrong = BTreeSet::new();
+        lacks.retain(|wanted| !self.opens(request, wanted, &mut wrong));
+        wrong
+    }
+
+    /// Whether a wanted key is open now.
+    fn opens(&mut self, request: &PermittedRequest, wanted: &Wanted, wrong: &mut BTreeSet<CustodianId>) -> bool {
+        let Wanted { opening, label, encapsulation } = wanted;
+        let mut parts = self.parts(request.id, *opening);
+        if parts.len() < self.threshold {
+            return false;
+        }
+        let first = |parts: &BTreeMap<_, _>| parts.iter().take(self.threshold).map(|(id, part)| (*id, *part)).collect();
+        let mut key = combine(&first(&parts), &self.custody_key, *label, encapsulation);
+        if key.is_none() {
+            // A part is wrong, or the encapsulation is: the proofs tell.
+            let context = context(self.chain, request);
+            let is_right = |id: &CustodianId, part: &PartialOpening| {
+                *id == self.id || self.peers.get(id).is_some_and(|p| part.is_right(&p.share, encapsulation, context))
+            };
+            wrong.extend(parts.iter().filter(|(id, part)| !is_right(id, part)).map(|(id, _)| *id));
+            parts.retain(|id, _| !wrong.contains(id));
+            if parts.len() >= self.threshold {
+                key = combine(&first(&parts), &self.custody_key, *label, encapsulation);
             }
         }
-        out
+        let done = parts.len() >= self.threshold;
+        self.drop_received(request.id, |(of, id)| of == opening && (done || wrong.contains(id)));
+        if done {
+            self.requests.entry(request.id).or_default().opened.insert(*opening, key);
+        }
+        done
     }
 
-    /// Partial openings of an encapsulation that are right, no more than are needed; wrong ones are dropped and told.
-    fn right(
-        &mut self,
-        request: TransactionId,
-        opening: Digest,
-        encapsulation: &Encapsulation,
-        context: Digest,
-        wrong: &mut Vec<CustodianId>,
-    ) -> BTreeMap<CustodianId, PartialOpening> {
-        let mut right: BTreeMap<CustodianId, PartialOpening> = BTreeMap::new();
-        right.extend(self.own.get(&opening).map(|own| (self.id, own.partial)));
-        let Some(received) = self.received.get_mut(&opening) else { return right };
-        // INVARIANT: nothing is combined that was not checked against the registered share, for this very request.
-        received.given.retain(|id, (given, _)| {
-            if right.len() >= self.threshold {
-                return true;
-            }
-            let share = self.others.get(id).map(|(share, _)| share);
-            let good = given.request == request
-                && share.is_some_and(|share| given.partial.is_right(share, encapsulation, context));
-            if good {
-                right.insert(*id, given.partial);
-            } else {
-                wrong.push(*id);
-            }
-            good
-        });
-        right
+    /// All partial openings at hand for one opening.
+    fn parts(&self, request: TransactionId, opening: Digest) -> BTreeMap<CustodianId, PartialOpening> {
+        let own =
+            self.requests.get(&request).and_then(|together| together.own.get(&opening)).map(|own| (self.id, *own));
+        let (first, last) = ((opening, CustodianId(0)), (opening, CustodianId(u16::MAX)));
+        let received = self.received.get(&request).into_iter().flat_map(|r| r.partials.range(first..=last));
+        own.into_iter().chain(received.map(|((_, id), partial)| (*id, *partial))).collect()
     }
 
     /// What this custodian gave for the request, to be sent again.
     pub(super) fn given(&self, request: TransactionId) -> Vec<Given> {
-        let openings = self.of_request.get(&request).into_iter().flatten();
-        openings.filter_map(|opening| self.own.get(opening)).cloned().collect()
+        let own = self.requests.get(&request).into_iter().flat_map(|together| &together.own);
+        own.map(|(opening, partial)| Given { request, opening: *opening, partial: *partial }).collect()
     }
 
-    /// Seals what is given for the others, or for one; `again` asks each for its own part in return.
-    pub(super) fn message(&self, given: &[Given], again: bool, only: Option<CustodianId>) -> Option<OpeningMessage> {
-        let mut out = Writer::default();
-        out.bool(again);
-        out.list(given);
-        let plain = Zeroizing::new(out.into_bytes());
-        let padded = pad(&plain, MESSAGE_CLASS);
-        let mut boxes = Vec::new();
-        for (to, (_, key)) in self.others.iter().filter(|(to, _)| **to != self.id && only.is_none_or(|o| o == **to)) {
-            let binding = binding(self.chain, self.id, *to);
-            // Of the share and all that is sealed, so that one randomness never seals two plaintexts.
-            let seed = Digest::keyed(
-                &self.share.to_bytes(),
-                "guiju/1/custody/opening-seed",
-                &[binding.as_slice(), &plain].concat(),
-            );
-            let mut rng = ChaCha20Rng::from_seed(seed.0);
-            // Fails only for a key of low order, which the genesis file is at fault for.
-            let (encapsulated, sealed) = seal_to(&mut rng, key, Use::Opening, &binding, &padded).ok()?;
-            boxes.push((*to, encapsulated, sealed));
+    /// Seals what is given for the others, to the node that last brought something of each, or to all nodes if that is not
+    /// known or if it may be stale; `again` asks each for its own part in return.
+    pub(super) fn messages(
+        &self,
+        given: &[Given],
+        again: bool,
+        stale: bool,
+    ) -> Vec<(Option<PublicKey>, OpeningMessage)> {
+        let mut messages = Vec::new();
+        for given in given.chunks(PARTIALS_MAX) {
+            let plain = plain(given, again);
+            let mut boxes = Vec::new();
+            for (to, peer) in &self.peers {
+                let Some((key, pair)) = &peer.sending else { continue };
+                let sealed = (*to, *key, pair.seal(&plain));
+                match peer.node.filter(|_| !stale) {
+                    Some(node) => messages.push((Some(node), OpeningMessage { from: self.id, boxes: vec![sealed] })),
+                    None => boxes.push(sealed),
+                }
+            }
+            if !boxes.is_empty() {
+                messages.push((None, OpeningMessage { from: self.id, boxes }));
+            }
         }
-        (!boxes.is_empty()).then_some(OpeningMessage { from: self.id, boxes })
+        messages
     }
 
-    /// Takes what another custodian gives, unchecked so far. Returns what this one gave of the same, if it is asked for.
-    /// Errors if the message is not for this custodian, or not one's that it could be.
-    pub(super) fn receive(&mut self, message: &OpeningMessage, now: Height) -> Result<Vec<Given>, EnvelopeError> {
+    /// Seals what is given for one custodian.
+    pub(super) fn answers(&self, given: &[Given], to: CustodianId) -> Vec<OpeningMessage> {
+        let Some((key, pair)) = self.peers.get(&to).and_then(|peer| peer.sending.as_ref()) else { return Vec::new() };
+        let sealed = given.chunks(PARTIALS_MAX).map(|given| (to, *key, pair.seal(&plain(given, false))));
+        sealed.map(|sealed| OpeningMessage { from: self.id, boxes: vec![sealed] }).collect()
+    }
+
+    /// Takes what another custodian gives, which is its own word and otherwise unchecked so far. Returns what it asks for in
+    /// return. Errors if the message is not for this custodian, or not of the one that it names.
+    pub(super) fn receive(
+        &mut self,
+        message: &OpeningMessage,
+        node: PublicKey,
+        now: Height,
+    ) -> Result<Asked, EnvelopeError> {
         let from = message.from;
-        if from == self.id || !self.others.contains_key(&from) {
-            return Err(EnvelopeError::Malformed);
+        let (again, given) = self.unseal(message)?;
+        let peer = self.peers.get_mut(&from).ok_or(EnvelopeError::Malformed)?;
+        peer.node = Some(node);
+        let mut asked = Asked::default();
+        for one in given {
+            let together = self.requests.get(&one.request);
+            if again {
+                match together.and_then(|together| together.own.get(&one.opening)) {
+                    Some(partial) => asked.given.push(Given { partial: *partial, ..one }),
+                    None => _ = asked.beyond.insert(one.request),
+                }
+            }
+            let opened = together.is_some_and(|together| together.opened.contains_key(&one.opening));
+            if opened || self.over.contains_key(&one.request) || peer.kept >= KEPT_MAX {
+                continue;
+            }
+            let received = self.received.entry(one.request);
+            let received = received.or_insert_with(|| Received { since: now, partials: BTreeMap::new() });
+            if received.partials.insert((one.opening, from), one.partial).is_none() {
+                peer.kept += 1;
+            }
         }
-        let (_, encapsulated, sealed) =
-            message.boxes.iter().find(|(to, _, _)| *to == self.id).ok_or(EnvelopeError::Malformed)?;
-        let padded = self.sealing.open(Use::Opening, encapsulated, sealed, &binding(self.chain, from, self.id))?;
+        Ok(asked)
+    }
+
+    /// Opens the box for this custodian: whether it asks for something in return, and what is given.
+    fn unseal(&mut self, message: &OpeningMessage) -> Result<(bool, Vec<Given>), EnvelopeError> {
+        let own = message.boxes.iter().find(|(to, _, _)| *to == self.id);
+        let (_, key, sealed) = own.ok_or(EnvelopeError::Malformed)?;
+        let peer = self.peers.get_mut(&message.from).ok_or(EnvelopeError::Malformed)?;
+        let known = peer.receiving.as_ref().filter(|(of, _)| of == key).map(|(_, pair)| pair.clone());
+        let pair = match known {
+            Some(pair) => pair,
+            None => {
+                let binding = binding(self.chain, message.from, self.id);
+                self.sealing.pair_from(&peer.sealing, Use::Opening, key, &binding)?
+            }
+        };
+        let padded = pair.open(sealed)?;
+        peer.receiving = Some((*key, pair));
         let plain = unpad(&padded)?;
         let mut input = Reader::new(&plain);
         let parsed = input.bool().and_then(|again| Ok((again, input.list::<Given>(PARTIALS_MAX)?)));
-        let (again, given) = parsed.map_err(|_| EnvelopeError::Malformed)?;
+        let parsed = parsed.map_err(|_| EnvelopeError::Malformed)?;
         input.finish().map_err(|_| EnvelopeError::Malformed)?;
-        let asked: Vec<Digest> = given.iter().map(|g| g.opening).collect();
-        let mut room = EARLY_MAX.saturating_sub(self.received.values().filter(|r| r.given.contains_key(&from)).count());
-        for one in given {
-            if self.opened.contains_key(&one.opening) || room == 0 {
-                continue;
+        Ok(parsed)
+    }
+
+    fn drop_received(&mut self, request: TransactionId, drops: impl Fn(&(Digest, CustodianId)) -> bool) {
+        let Some(received) = self.received.get_mut(&request) else { return };
+        received.partials.retain(|key, _| {
+            let dropped = drops(key);
+            if dropped && let Some(peer) = self.peers.get_mut(&key.1) {
+                peer.kept = peer.kept.saturating_sub(1);
             }
-            room -= 1;
-            self.received.entry(one.opening).or_default().given.insert(from, (one, now));
+            !dropped
+        });
+        if received.partials.is_empty() {
+            self.received.remove(&request);
         }
-        let own = asked.iter().filter(|_| again).filter_map(|opening| self.own.get(opening));
-        Ok(own.cloned().collect())
     }
 
     /// Forgets everything of a request that is final or expired.
-    pub(super) fn forget(&mut self, request: TransactionId) {
-        for opening in self.of_request.remove(&request).unwrap_or_default() {
-            self.opened.remove(&opening);
-            self.own.remove(&opening);
-        }
-        self.received.retain(|_, r| {
-            r.given.retain(|_, (given, _)| given.request != request);
-            !r.given.is_empty()
-        });
+    pub(super) fn forget(&mut self, request: TransactionId, now: Height) {
+        self.requests.remove(&request);
+        self.drop_received(request, |_| true);
+        self.over.insert(request, now);
     }
 
     /// Forgets what was given for requests that never came.
     pub(super) fn prune(&mut self, now: Height) {
-        let known: BTreeSet<TransactionId> = self.of_request.keys().copied().collect();
-        self.received.retain(|_, r| {
-            r.given.retain(|_, (given, at)| known.contains(&given.request) || at.0 + EARLY_BLOCKS > now.0);
-            !r.given.is_empty()
-        });
+        let past = |since: &Height| since.0 + KEPT_BLOCKS <= now.0;
+        self.over.retain(|_, since| !past(since));
+        let unknown = self.received.iter().filter(|(id, r)| past(&r.since) && !self.requests.contains_key(id));
+        let unknown: Vec<TransactionId> = unknown.map(|(id, _)| *id).collect();
+        for request in unknown {
+            self.drop_received(request, |_| true);
+        }
     }
-}
-
-/// What came of giving.
-#[derive(Default)]
-pub(super) struct Opened {
-    /// For the others.
-    pub(super) fresh: Vec<Given>,
-    /// Whether something is open that was not.
-    pub(super) progress: bool,
-    /// Custodians whose parts were wrong.
-    pub(super) wrong: Vec<CustodianId>,
 }
 
 /// A partial opening is bound to the request, the policy's source and the purpose.
@@ -286,6 +393,13 @@ fn binding(chain: ChainId, from: CustodianId, to: CustodianId) -> Vec<u8> {
     out.u16(from.0);
     out.u16(to.0);
     out.into_bytes()
+}
+
+fn plain(given: &[Given], again: bool) -> Zeroizing<Vec<u8>> {
+    let mut out = Writer::default();
+    out.bool(again);
+    out.list(given);
+    pad(&Zeroizing::new(out.into_bytes()), MESSAGE_CLASS)
 }
 
 impl Encode for Given {

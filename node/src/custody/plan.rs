@@ -5,11 +5,10 @@
 use super::answer::Refusal;
 use super::budget::{CHARGES_MAX, Charge, Meters, Moment, Ruling, SubjectTag};
 use super::capsules::{CapsuleFault, CapsuleStore};
-use super::envelope::{EnvelopeError, open_record};
+use super::envelope::{EnvelopeError, OpenCapsule, open_record};
 use super::handles::{HandleKey, handle, handles_of};
 use super::library::{Library, Loaded};
 use super::records::{Place, Records, Viewpoint};
-use super::threshold::OpenCapsule;
 use crate::codec::{Encode as _, Writer};
 use crate::crypto::Digest;
 use crate::state::feed::PermittedRequest;
@@ -44,6 +43,8 @@ pub(super) struct Allowance {
     pub(super) limit: Option<u32>,
     /// What one answer can tell at most, in thousandths of a bit.
     pub(super) price: u32,
+    /// What earlier requests of the asker that are not evaluated yet may add to any subject's meters, likewise.
+    pub(super) ahead: u64,
 }
 
 /// Everything a policy runs on.
@@ -263,7 +264,7 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             }
             let charge = Charge { subject: tag, question, millibits: self.allowance.price };
             if let Some(limit) = self.allowance.limit {
-                match self.sources.meters.rule(self.request.asker, moment, &charge, limit) {
+                match self.sources.meters.rule(self.request.asker, moment, &charge, limit, self.allowance.ahead) {
                     Ruling::Within => {}
                     Ruling::Unsettled => return Err(Hold::Unsettled),
                     Ruling::Exhausted => {

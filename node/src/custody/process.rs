@@ -5,11 +5,11 @@
 use super::capsules::DiskCapsules;
 use super::envelope::SealingSecret;
 use super::execute::{AuditLine, Custodian, CustodianKeys};
-use super::threshold::KeyShare;
 use crate::crypto::Keypair;
 use crate::custody_link::child;
 use crate::data_folder::{DataFolder, KeyName};
 use crate::genesis::Genesis;
+use crate::threshold::KeyShare;
 use crate::transaction::CustodianId;
 use std::fmt;
 use std::fs::{File, OpenOptions};

@@ -45,6 +45,7 @@ pub enum CustodyOrder {
 }
 
 /// From a custodian to its node.
+#[expect(clippy::large_enum_variant, reason = "one is handled at a time; a box would only hide the shape")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustodyReport {
     /// Attestations to be admitted and gossiped as a transaction.
@@ -60,7 +61,7 @@ pub enum CustodyReport {
     },
     /// What this custodian gives of its share.
     Opening {
-        /// Transport key of the node whose custodian asked for it again; `None`: for all.
+        /// Transport key of the node whose custodian it is for; `None`: for all.
         to: Option<PublicKey>,
         /// What is given.
         message: OpeningMessage,

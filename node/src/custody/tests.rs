@@ -1,6 +1,8 @@
 //! The custodian as a whole, over small law: what leaves, in which order, and that all custodians say the same.
 //! Invariant: expected outcomes are read off the law by hand, never taken from the engine.
 
+mod ahead;
+mod together;
 mod world;
 
 use super::budget::open_meter;
@@ -158,33 +160,6 @@ fn a_restarted_custodian_signs_what_it_would_have_signed() {
     assert_eq!(again.iter().map(|s| s.digest).collect::<Vec<_>>(), vec![results[1].digest(asked.id())]);
 }
 
-#[test]
-fn a_missing_capsule_holds_up_its_request_and_all_later_ones() {
-    let mut town = settled();
-    let (id, record, capsule) = town.record("户口", household("家庭户", &[5]), true);
-    town.block(CustodyFeed { records: vec![(id, record.clone())], ..CustodyFeed::default() });
-    let (first, second) = (town.ask("资格", eligibility(5), None), town.ask("资格", eligibility(1), None));
-    assert!(town.put(&[&first, &second]).is_empty());
-    assert_eq!(town.wanted.len(), 4);
-    assert!(town.wanted.iter().all(|(_, ids)| *ids == vec![record.capsule]));
-    // A capsule of another name is not taken for it, and asking is not repeated within a block.
-    let mut forged = capsule.clone();
-    forged[9] ^= 1;
-    assert!(town.order(0, CustodyOrder::Capsules(vec![(record.capsule, forged)])).is_empty());
-    assert_eq!(town.wanted.len(), 4);
-    town.submit(vec![("产权", title("A", 5)), ("产权", title("B", 5))]);
-    assert_eq!(town.wanted.len(), 8);
-    let mut said = Vec::new();
-    for index in 0..4 {
-        said.extend(town.order(index, CustodyOrder::Capsules(vec![(record.capsule, capsule.clone())])));
-    }
-    said.extend(town.carry());
-    assert_eq!(said[0].request, first.id());
-    // The titles came after the question was ordered.
-    assert_eq!(outcome(&town.open(&first, &town.agreed(&said, &first))).0, Some("符合"));
-    assert_eq!(outcome(&town.open(&second, &town.agreed(&said, &second))).0, Some("符合"));
-}
-
 /// An idle chain makes no blocks, so what was lost on the way must not wait for one.
 #[test]
 fn time_alone_repeats_what_may_have_been_lost() {
@@ -203,18 +178,6 @@ fn time_alone_repeats_what_may_have_been_lost() {
     assert_eq!(town.wanted.len(), wanted + 5, "the capsule is asked for with every tick");
     assert_eq!(again.len(), 1, "the result is sent again once in five ticks, not with each");
     assert_eq!((again[0].request, again[0].digest), (first.id(), said[0].digest));
-}
-
-#[test]
-fn an_expired_request_is_passed_over() {
-    let mut town = settled();
-    let (id, record, _) = town.record("户口", household("家庭户", &[5]), true);
-    town.block(CustodyFeed { records: vec![(id, record)], ..CustodyFeed::default() });
-    let (first, second) = (town.ask("资格", eligibility(5), None), town.ask("资格", eligibility(1), None));
-    assert!(town.put(&[&first, &second]).is_empty());
-    let said = town.block(CustodyFeed { expired: vec![first.id()], ..CustodyFeed::default() });
-    assert_eq!(outcome(&town.open(&second, &town.agreed(&said, &second))).0, Some("符合"));
-    assert!(said.iter().all(|s| s.request == second.id()));
 }
 
 #[test]

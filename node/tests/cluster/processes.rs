@@ -5,9 +5,9 @@ use guiju_node::client::Gateway;
 use guiju_node::codec::Encode;
 use guiju_node::crypto::{Digest, Keypair, SUITE, unhex};
 use guiju_node::custody::envelope::capsule_id;
-use guiju_node::custody::threshold::DealtKey;
 use guiju_node::data_folder::{KeyName, NodeConfig, init_data_folder};
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
+use guiju_node::threshold::DealtKey;
 use guiju_node::transaction::{
     CustodianId, DepartmentId, Envelope, Handle, Height, Payload, SealedRecord, SignedTransaction, Signer, Transaction,
 };

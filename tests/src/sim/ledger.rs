@@ -4,10 +4,10 @@
 
 use guiju_node::block::{Block, Certificate, CertifiedBlock, Timestamp};
 use guiju_node::crypto::{Digest, Keypair, PublicKey};
-use guiju_node::custody::threshold::DealtKey;
 use guiju_node::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use guiju_node::replica::{LedgerApi, NodeId};
 use guiju_node::state::{Applied, Batch, BlockFault, Ledger, MemoryBacking, Refusal};
+use guiju_node::threshold::DealtKey;
 use guiju_node::transaction::{
     ChainId, CustodianId, DepartmentId, Height, SignedTransaction, Signer, VerifiedTransaction,
 };

@@ -12,10 +12,10 @@ use crate::custody::execute::{Custodian, CustodianKeys};
 use crate::custody::handles::{HandleKey, handles_of};
 use crate::custody::openings::OpeningMessage;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
-use crate::custody::threshold::DealtKey;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
+use crate::threshold::DealtKey;
 use crate::transaction::{
     CapsuleId, CustodianId, DepartmentId, Exchange, Height, Payload, RecordId, SealedRecord, SealedResult, Signer,
     TransactionId,
@@ -120,7 +120,7 @@ fn node(index: usize) -> PublicKey {
     PublicKey([index as u8 + 1; 32])
 }
 
-fn signing(family: u8, number: u16) -> Keypair {
+pub(super) fn signing(family: u8, number: u16) -> Keypair {
     Keypair::from_seed([family + number as u8; 32])
 }
 
@@ -129,7 +129,7 @@ pub(super) fn index_secret() -> SealingSecret {
     SealingSecret::from_bytes([0x62; 32])
 }
 
-fn receiving(number: u16) -> SealingSecret {
+pub(super) fn receiving(number: u16) -> SealingSecret {
     SealingSecret::from_bytes([0x70 + number as u8; 32])
 }
 

@@ -4,13 +4,14 @@
 use crate::block::{Block, Certificate, Header, Timestamp, transactions_root};
 use crate::consensus::certificate::{VoteKind, vote_bytes};
 use crate::crypto::{Digest, Keypair, Purpose, SUITE};
-use crate::custody::threshold::DealtKey;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::{Applied, Ledger, MemoryBacking, RequestState, RequestStatus, TransactionOutcome};
+use crate::threshold::DealtKey;
 use crate::transaction::{
-    Attestation, CapsuleId, CustodianId, DepartmentId, Encapsulation, Exchange, Handle, Height, Payload, Request,
-    SealedRecord, SealedResult, SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
+    Attestation, CapsuleId, CustodianId, DepartmentId, ENCAPSULATION_BYTES, Encapsulation, Exchange, Handle, Height,
+    Payload, Request, SealedRecord, SealedResult, SignedTransaction, Signer, Transaction, TransactionId,
+    attested_bytes,
 };
 
 pub(crate) const POLICE: DepartmentId = DepartmentId(1);
@@ -181,7 +182,7 @@ impl World {
             purpose: purpose.to_owned(),
             basis: "试行办法第一条 案号1".to_owned(),
             as_of: None,
-            arguments_key: Encapsulation([5; 128]),
+            arguments_key: Encapsulation([5; ENCAPSULATION_BYTES]),
             arguments: vec![7; 100],
         }
     }
