@@ -59,6 +59,11 @@ impl CustodyLink {
         let _ = self.committed.send(height);
     }
 
+    /// Where orders for the child can be left, feeds excepted; what does not fit is to be dropped.
+    pub fn orders(&self) -> mpsc::Sender<CustodyOrder> {
+        self.orders.clone()
+    }
+
     /// Passes an order on; feeds come from the store and are ignored here. Never waits.
     pub fn order(&self, order: CustodyOrder) {
         if matches!(order, CustodyOrder::Feed(_) | CustodyOrder::CaughtUp) {

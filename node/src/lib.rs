@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod codec;
 pub mod consensus;
+pub mod courier;
 pub mod crypto;
 pub mod custody;
 pub mod custody_link;

@@ -144,17 +144,49 @@ pub struct NetworkConfig {
     pub peers: BTreeMap<PublicKey, SocketAddr>,
 }
 
+/// Where messages leave. Sending never waits.
+#[derive(Clone)]
+pub struct Outbox(Arc<BTreeMap<PublicKey, Arc<Peer>>>);
+
+impl Outbox {
+    /// Queues `message` for one peer. It is dropped if the peer is unknown, or its queue is full and says so.
+    pub fn send<M: Message>(&self, to: PublicKey, message: &M) {
+        if let Some(peer) = self.0.get(&to) {
+            queue_for(message, std::iter::once(peer));
+        }
+    }
+
+    /// Queues `message` for all peers.
+    pub fn broadcast<M: Message>(&self, message: &M) {
+        queue_for(message, self.0.values());
+    }
+}
+
+fn queue_for<'a, M: Message>(message: &M, peers: impl Iterator<Item = &'a Arc<Peer>>) {
+    let class = message.class();
+    let bytes: Arc<[u8]> = message.to_bytes().into();
+    if bytes.len() > class.frame_bytes_max() {
+        // The peer would close the connection over it; our own core is at fault.
+        tracing::error!(?class, bytes = bytes.len(), "a message over its class's cap was not sent");
+        return;
+    }
+    for peer in peers {
+        peer.push(class, bytes.clone());
+    }
+}
+
 /// The running mesh. Dropping it closes everything.
 pub struct Network {
     endpoint: quinn::Endpoint,
-    peers: Arc<BTreeMap<PublicKey, Arc<Peer>>>,
+    outbox: Outbox,
     height: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
 }
 
 impl Network {
-    /// Listens, and starts dialling all peers. Must be called within a tokio runtime.
-    pub fn start<M: Message>(config: NetworkConfig) -> Result<(Self, Inbox<M>), NetworkError> {
+    /// Listens, and starts dialling all peers. Messages of [`Class::Custody`] arrive apart from the rest; whoever does not
+    /// want them must still take them. Must be called within a tokio runtime.
+    pub fn start<M: Message>(config: NetworkConfig) -> Result<(Self, Inbox<M>, Arrivals<M>), NetworkError> {
         let tls = |e: rustls::Error| NetworkError::Tls(e.to_string());
         let transport = Arc::new(transport());
         let mut peers = BTreeMap::new();
@@ -168,7 +200,7 @@ impl Network {
         server.max_incoming(peer::HANDSHAKES_MAX);
         let endpoint =
             quinn::Endpoint::server(server, config.listen).map_err(|e| NetworkError::Listen(config.listen, e))?;
-        let (inbox, senders) = Inbox::new();
+        let (inbox, custody, senders) = Inbox::new();
         let height = Arc::new(AtomicU64::new(0));
         let shared = Arc::new(Shared {
             endpoint: endpoint.clone(),
@@ -183,19 +215,12 @@ impl Network {
         for peer in peers.values() {
             tasks.spawn(peer::dial(shared.clone(), peer.clone()));
         }
-        Ok((Self { endpoint, peers, height, _tasks: tasks }, inbox))
+        Ok((Self { endpoint, outbox: Outbox(peers), height, _tasks: tasks }, inbox, custody))
     }
 
-    /// Queues `message` for one peer. It is dropped if the peer is unknown, or its queue is full and says so.
-    pub fn send<M: Message>(&self, to: PublicKey, message: &M) {
-        if let Some(peer) = self.peers.get(&to) {
-            self.queue(message, std::iter::once(peer));
-        }
-    }
-
-    /// Queues `message` for all peers.
-    pub fn broadcast<M: Message>(&self, message: &M) {
-        self.queue(message, self.peers.values());
+    /// Where messages leave.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Tells the height that our next Hellos state.
@@ -214,28 +239,17 @@ impl Network {
         // The farewell is a courtesy: peers notice without it, only later.
         let _ = tokio::time::timeout(Duration::from_millis(500), self.endpoint.wait_idle()).await;
     }
-
-    fn queue<'a, M: Message>(&self, message: &M, peers: impl Iterator<Item = &'a Arc<Peer>>) {
-        let class = message.class();
-        let bytes: Arc<[u8]> = message.to_bytes().into();
-        if bytes.len() > class.frame_bytes_max() {
-            // The peer would close the connection over it; our own core is at fault.
-            tracing::error!(?class, bytes = bytes.len(), "a message over its class's cap was not sent");
-            return;
-        }
-        for peer in peers {
-            peer.push(class, bytes.clone());
-        }
-    }
 }
 
-/// Where messages arrive. Votes are taken before blocks, blocks before custody, custody before the rest.
+/// Where messages of one class arrive.
+pub type Arrivals<M> = mpsc::Receiver<NetworkEvent<M>>;
+
+/// Where messages arrive but those of custody. Votes are taken before blocks, blocks before the rest.
 pub struct Inbox<M> {
     consensus: mpsc::Receiver<NetworkEvent<M>>,
     body: mpsc::Receiver<NetworkEvent<M>>,
     sync: mpsc::Receiver<NetworkEvent<M>>,
     transaction: mpsc::Receiver<NetworkEvent<M>>,
-    custody: mpsc::Receiver<NetworkEvent<M>>,
 }
 
 /// The other ends of an [`Inbox`].
@@ -248,22 +262,21 @@ impl<M> Senders<M> {
 }
 
 impl<M: Message> Inbox<M> {
-    fn new() -> (Self, Senders<M>) {
+    fn new() -> (Self, Arrivals<M>, Senders<M>) {
         let (a, consensus) = mpsc::channel(Class::Consensus.incoming());
         let (b, body) = mpsc::channel(Class::Body.incoming());
         let (c, sync) = mpsc::channel(Class::Sync.incoming());
         let (d, transaction) = mpsc::channel(Class::Transaction.incoming());
         let (e, custody) = mpsc::channel(Class::Custody.incoming());
-        (Self { consensus, body, sync, transaction, custody }, Senders([a, b, c, d, e]))
+        (Self { consensus, body, sync, transaction }, custody, Senders([a, b, c, d, e]))
     }
 
-    /// The next event; `None` when the mesh has stopped. Cancelling loses nothing.
+    /// The next event but those of custody; `None` when the mesh has stopped. Cancelling loses nothing.
     pub async fn recv(&mut self) -> Option<NetworkEvent<M>> {
         tokio::select! {
             biased;
             event = self.consensus.recv() => event,
             event = self.body.recv() => event,
-            event = self.custody.recv() => event,
             event = self.sync.recv() => event,
             event = self.transaction.recv() => event,
         }

@@ -5,6 +5,7 @@
 use crate::block::Timestamp;
 use crate::codec::{Decode, Encode};
 use crate::consensus::WalRecord;
+use crate::courier;
 use crate::crypto::{Keypair, PublicKey};
 use crate::custody::protocol::CustodyReport;
 use crate::custody_link::CustodyLink;
@@ -12,7 +13,7 @@ use crate::data_folder::{DataFolder, FolderError, KeyName};
 use crate::gateway::{self, GatewayConfig, Progress, Submission};
 use crate::genesis::{Genesis, GenesisError};
 use crate::mempool::{MempoolLimits, Rejection};
-use crate::network::{Class, Inbox, Message, Network, NetworkConfig, NetworkError, NetworkEvent};
+use crate::network::{Arrivals, Class, Inbox, Message, Network, NetworkConfig, NetworkError, NetworkEvent};
 use crate::replica::{Action, Event, NodeId, PeerMessage, Replica, ReplicaConfig, TimerId};
 use crate::state::Ledger;
 use crate::store::{self, Store, StoreError};
@@ -141,15 +142,9 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     check_head(&ledger, &store.head()?)?;
     let replica = Replica::new(replica, ledger, records);
 
-    let (network, inbox) = Network::start(NetworkConfig { key: transport, chain, listen, peers })?;
+    let (network, inbox, arrivals) = Network::start(NetworkConfig { key: transport, chain, listen, peers })?;
     network.set_height(height);
-    let (custody, reports) = match folder.config().custodian {
-        Some(_) => {
-            let (link, reports) = CustodyLink::start(program, folder.root().to_owned(), store.clone(), height);
-            (Some(link), reports)
-        }
-        None => (None, mpsc::channel(1).1),
-    };
+    let (custody, reports) = start_custodian(program, &folder, &store, height, &network, arrivals);
     let (submit, submissions) = mpsc::channel(SUBMISSIONS_MAX);
     let connected = BTreeSet::new();
     let (progress, watcher) = watch::channel(progress_of(&replica, &store, &connected)?);
@@ -185,6 +180,24 @@ pub async fn run(folder: DataFolder, program: PathBuf, stop: impl Future<Output 
     server.network.stop().await;
     tracing::info!("stopped");
     ended
+}
+
+/// Starts the custodian, if the node has one, and the courier between it and the mesh.
+fn start_custodian(
+    program: PathBuf,
+    folder: &DataFolder,
+    store: &Store,
+    height: Height,
+    network: &Network,
+    arrivals: Arrivals<PeerMessage>,
+) -> (Option<CustodyLink>, mpsc::Receiver<CustodyReport>) {
+    if folder.config().custodian.is_none() {
+        courier::discard(arrivals);
+        return (None, mpsc::channel(1).1);
+    }
+    let (link, reports) = CustodyLink::start(program, folder.root().to_owned(), store.clone(), height);
+    let reports = courier::start(arrivals, link.orders(), reports, network.outbox().clone());
+    (Some(link), reports)
 }
 
 /// The ledger must have read the very head that the store holds: state that does not read is no genesis state.
@@ -268,8 +281,8 @@ impl Server {
             Action::Append(record) => self.wal.append(record.height(), &record.to_bytes())?,
             Action::SyncWal => self.wal.sync()?,
             Action::TruncateWal(height) => self.wal.truncate(height)?,
-            Action::Send { to, message } => self.network.send(to.0, &message),
-            Action::Broadcast(message) => self.network.broadcast(&message),
+            Action::Send { to, message } => self.network.outbox().send(to.0, &message),
+            Action::Broadcast(message) => self.network.outbox().broadcast(&message),
             Action::SetTimer { id, after_ms } => {
                 self.timers.insert(id, Instant::now() + Duration::from_millis(after_ms));
             }

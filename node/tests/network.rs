@@ -68,7 +68,9 @@ fn addresses(n: usize) -> Vec<SocketAddr> {
 fn start(me: u8, chain: ChainId, listen: SocketAddr, peers: &[(u8, SocketAddr)]) -> Node {
     let peers: BTreeMap<PublicKey, SocketAddr> =
         peers.iter().map(|(n, address)| (key(*n).public(), *address)).collect();
-    Network::start(NetworkConfig { key: key(me), chain, listen, peers }).expect("starts")
+    let config = NetworkConfig { key: key(me), chain, listen, peers };
+    let (network, inbox, _) = Network::start(config).expect("starts");
+    (network, inbox)
 }
 
 async fn until(inbox: &mut Inbox<Note>, mut done: impl FnMut(&NetworkEvent<Note>) -> bool) {
@@ -105,10 +107,10 @@ async fn four_nodes_hear_each_other_on_every_class_in_order() {
     for (network, _) in &nodes {
         for i in 0..5u8 {
             for class in classes {
-                network.broadcast(&note(class, &[i]));
+                network.outbox().broadcast(&note(class, &[i]));
             }
         }
-        network.broadcast(&note(Class::Body, &vec![7; 1 << 20]));
+        network.outbox().broadcast(&note(Class::Body, &vec![7; 1 << 20]));
     }
     for (_, inbox) in &mut nodes {
         let mut heard: BTreeMap<(PublicKey, u8), Vec<u8>> = BTreeMap::new();
@@ -140,8 +142,8 @@ async fn a_wrong_key_is_refused_by_either_side() {
     let (impostor, mut impostor_inbox) = start(9, chain(), at[1], &known);
     let (_three, mut three_inbox) = start(3, chain(), at[2], &known);
     connected(&mut one_inbox, BTreeSet::from([key(3).public()])).await;
-    impostor.broadcast(&note(Class::Consensus, b"trust me"));
-    one.send(key(2).public(), &note(Class::Consensus, b"secret"));
+    impostor.outbox().broadcast(&note(Class::Consensus, b"trust me"));
+    one.outbox().send(key(2).public(), &note(Class::Consensus, b"secret"));
     let quiet = async {
         loop {
             tokio::select! {
@@ -188,12 +190,12 @@ async fn garbage_closes_only_that_peers_connection() {
     let one = key(1).public();
     connected(&mut two_inbox, BTreeSet::from([one])).await;
     connected(&mut three_inbox, BTreeSet::from([one])).await;
-    two.send(one, &Note { class: LIAR, says: b"undecodable".to_vec() });
+    two.outbox().send(one, &Note { class: LIAR, says: b"undecodable".to_vec() });
     until(&mut two_inbox, |event| *event == NetworkEvent::Disconnected(one)).await;
     // It may come back, and node 3 never noticed.
     until(&mut two_inbox, |event| *event == NetworkEvent::Connected(one)).await;
-    two.send(one, &note(Class::Sync, b"sorry"));
-    three.send(one, &note(Class::Consensus, b"fine"));
+    two.outbox().send(one, &note(Class::Sync, b"sorry"));
+    three.outbox().send(one, &note(Class::Consensus, b"fine"));
     let mut heard = BTreeSet::new();
     until(&mut one_inbox, |event| {
         if let NetworkEvent::Message { message, .. } = event {
@@ -223,7 +225,7 @@ async fn a_peer_that_was_killed_and_restarted_is_back_within_a_second() {
     doomed.shutdown_background();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     drop((two, two_inbox));
-    one.send(key(2).public(), &note(Class::Consensus, b"into the void"));
+    one.outbox().send(key(2).public(), &note(Class::Consensus, b"into the void"));
     let back = Instant::now();
     let (_two, mut two_inbox) = start(2, chain(), at[1], &known);
     connected(&mut two_inbox, BTreeSet::from([key(1).public()])).await;
@@ -235,7 +237,7 @@ async fn a_peer_that_was_killed_and_restarted_is_back_within_a_second() {
     .await;
     assert!(back.elapsed() < Duration::from_secs(1), "took {:?}", back.elapsed());
     assert_eq!(events[0], NetworkEvent::Disconnected(key(2).public()), "the old connection was still thought alive");
-    one.send(key(2).public(), &note(Class::Sync, b"welcome"));
+    one.outbox().send(key(2).public(), &note(Class::Sync, b"welcome"));
     until(&mut two_inbox, |event| matches!(event, NetworkEvent::Message { message, .. } if message.says == b"welcome"))
         .await;
 }
@@ -247,8 +249,8 @@ async fn a_frame_over_its_cap_is_never_sent() {
     let (one, mut one_inbox) = start(1, chain(), at[0], &known);
     let (_two, mut two_inbox) = start(2, chain(), at[1], &known);
     connected(&mut one_inbox, BTreeSet::from([key(2).public()])).await;
-    one.broadcast(&note(Class::Consensus, &vec![0; Class::Consensus.frame_bytes_max()]));
-    one.broadcast(&note(Class::Consensus, b"small"));
+    one.outbox().broadcast(&note(Class::Consensus, &vec![0; Class::Consensus.frame_bytes_max()]));
+    one.outbox().broadcast(&note(Class::Consensus, b"small"));
     until(&mut two_inbox, |event| match event {
         NetworkEvent::Message { message, .. } => {
             assert_eq!(message.says, b"small");

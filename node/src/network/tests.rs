@@ -42,7 +42,7 @@ async fn breach() -> Breach {
     let nowhere = "127.0.0.1:9".parse().expect("an address");
     let peers = BTreeMap::from([(key(2).public(), nowhere)]);
     let config = NetworkConfig { key: key(1), chain: chain(), listen: local, peers };
-    let (node, inbox) = Network::start::<Never>(config).expect("starts");
+    let (node, inbox, _) = Network::start::<Never>(config).expect("starts");
     let endpoint = quinn::Endpoint::client(local).expect("binds");
     let client = identity::client_config(&key(2), key(1).public()).expect("configures");
     let address = node.local_address().expect("bound");

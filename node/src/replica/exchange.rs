@@ -8,7 +8,6 @@ use super::{GOSSIP_MS, Phase, Replica, STATUS_PAUSE_MS, SYNC_ANSWER_MS, SYNC_PAT
 use crate::block::CertifiedBlock;
 use crate::codec::Encode as _;
 use crate::custody::envelope::capsule_id;
-use crate::custody::openings::OpeningMessage;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
 use crate::mempool::Rejection;
 use crate::sync::Lag;
@@ -139,14 +138,10 @@ impl<L: LedgerApi> Replica<L> {
         self.actions.push(Action::Custody(CustodyOrder::Want { capsules: ids, from: peer.0 }));
     }
 
-    pub(super) fn on_opening(&mut self, peer: NodeId, message: OpeningMessage) {
-        self.actions.push(Action::Custody(CustodyOrder::Opening { from: peer.0, message }));
-    }
-
     pub(super) fn on_custody(&mut self, report: CustodyReport) {
         match report {
-            CustodyReport::Opening { to: None, message } => self.broadcast(PeerMessage::Opening(message)),
-            CustodyReport::Opening { to: Some(to), message } => self.send(NodeId(to), PeerMessage::Opening(message)),
+            // Carried past the replica.
+            CustodyReport::Opening { .. } => {}
             // The custodian is told by the ledger's feed what became of its results; a refusal needs no other word.
             CustodyReport::Transaction(transaction) => {
                 let _ = self.take_in(Envelope { transaction, capsules: Vec::new() }, true);
