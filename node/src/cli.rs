@@ -2,6 +2,7 @@
 //! Invariant: every way to end has one documented exit code; what people read is on stderr in Chinese and English.
 //! Must not know: how anything is done.
 
+mod ceremony;
 mod custodian;
 mod demo;
 mod run;
@@ -49,6 +50,8 @@ enum Command {
     Custodian(custodian::Custodian),
     /// 主流程演示:四个节点依三项真实策略作出决定 / The main job: four nodes decide three real policies
     Demo(demo::Demo),
+    /// 托管密钥生成仪式:各受托方共同生成,无人持有全钥 / Custodians generate the custody key together; nobody ever has it
+    Ceremony(ceremony::Ceremony),
     /// 离线验证回执 / Check receipts offline
     Verify(verify::Verify),
 }
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Custodian(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Ceremony(command) => command.run(),
         Command::Verify(command) => command.run(),
     })
 }

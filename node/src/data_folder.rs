@@ -150,13 +150,51 @@ impl DataFolder {
 
     /// The 32 bytes of a key file. Errors if it is missing, malformed or open to others.
     pub fn key(&self, name: KeyName) -> Result<[u8; 32], FolderError> {
-        let path = self.root.join("keys").join(name.file());
+        Keys::at(&self.root.join("keys")).read(name)
+    }
+}
+
+/// A folder of key files.
+#[derive(Clone, Debug)]
+pub struct Keys(PathBuf);
+
+impl Keys {
+    /// The folder at `path`, whether there is one or not.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The folder at `path`, made if there is none.
+    pub fn make(path: &Path) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(|e| FolderError::Io(path.to_owned(), e))?;
+        Ok(Self::at(path))
+    }
+
+    /// The 32 bytes of a key file. Errors if it is missing, malformed or open to others.
+    pub fn read(&self, name: KeyName) -> Result<[u8; 32], FolderError> {
+        let path = self.0.join(name.file());
         let mode = fs::metadata(&path).map_err(|e| FolderError::Io(path.clone(), e))?.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(FolderError::KeyExposed(path, mode & 0o777));
         }
         let text = read_text(&path)?;
         unhex(text.trim_end()).and_then(|b| b.try_into().ok()).ok_or(FolderError::Key(path))
+    }
+
+    /// As [`Keys::read`]; `None` if there is no such file.
+    pub fn find(&self, name: KeyName) -> Result<Option<[u8; 32]>, FolderError> {
+        match self.read(name) {
+            Err(FolderError::Io(_, e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Writes a key file, durably. Errors if there is one: a key is never overwritten.
+    pub fn write(&self, name: KeyName, secret: &[u8; 32]) -> Result<(), FolderError> {
+        let path = self.0.join(name.file());
+        let io = |e| FolderError::Io(path.clone(), e);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
+        writeln!(file, "{}", hex(secret)).and_then(|()| file.sync_all()).map_err(io)
     }
 }
 
@@ -175,13 +213,12 @@ pub fn init_data_folder(
     if root.join("config.toml").exists() {
         return Err(FolderError::NotEmpty(root.to_owned()));
     }
-    for folder in [root.to_owned(), root.join("keys"), root.join("wal"), root.join("custody")] {
+    for folder in [root.to_owned(), root.join("wal"), root.join("custody")] {
         fs::create_dir_all(&folder).map_err(io(&folder))?;
     }
+    let folder = Keys::make(&root.join("keys"))?;
     for (name, secret) in keys {
-        let path = root.join("keys").join(name.file());
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io(&path))?;
-        writeln!(file, "{}", hex(secret)).and_then(|()| file.sync_all()).map_err(io(&path))?;
+        folder.write(*name, secret)?;
     }
     let text = toml::to_string(config).expect("names, addresses and numbers are always TOML");
     for (name, text) in [("genesis.toml", genesis), ("config.toml", &text)] {

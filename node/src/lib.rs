@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 pub mod audit;
 pub mod block;
+pub mod ceremony;
 pub mod city;
 pub mod cli;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod custody;
 pub mod custody_link;
 pub mod data_folder;
 pub mod demo;
+pub mod entropy;
 pub mod gateway;
 pub mod genesis;
 pub mod mempool;

@@ -12,6 +12,8 @@
 //! wiped when dropped; fewer than t tell nothing of it.
 //! Must not know: records, requests, who asks whom for openings.
 
+pub mod dealing;
+
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::Digest;
 use crate::transaction::{CustodianId, ENCAPSULATION_BYTES, Encapsulation};

@@ -6,9 +6,8 @@ use crate::crypto::Keypair;
 use crate::custody::envelope::SealingSecret;
 use crate::custody::handles::HandleKey;
 use crate::demo::DemoFault;
+use crate::entropy::{random, system_rng};
 use crate::transaction::{DepartmentId, Signer};
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
 
 /// A department's name and unified social credit code: synthetic, on an unassigned region prefix, check digit valid.
 const DEPARTMENTS: &[&str] =
@@ -71,18 +70,6 @@ impl Departments {
             .find(|d| d.name == name)
             .ok_or_else(|| DemoFault::Stopped(format!("the policies name a department the demo lacks: {name}")))
     }
-}
-
-/// 32 bytes of the operating system's randomness.
-pub fn random() -> Result<[u8; 32], DemoFault> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|e| DemoFault::Stopped(format!("no randomness: {e}")))?;
-    Ok(bytes)
-}
-
-/// A generator seeded by the operating system's randomness, for sealing.
-pub fn system_rng() -> Result<ChaCha20Rng, DemoFault> {
-    Ok(ChaCha20Rng::from_seed(random()?))
 }
 
 /// A synthetic unified social credit code (GB 32100-2015) on region 329900, which is not assigned.

@@ -1,22 +1,27 @@
-//! Founding a chain on one machine: genesis, node keys, data folders. In this mode a dealer makes the custody key, hands
-//! every custodian its share and forgets the whole; the index key, under which handles are found, goes to each of them.
+//! Founding a chain on one machine: genesis, node keys, data folders. The custodians generate the custody key together, as
+//! they would on their own machines; nobody has it.
 //! Invariant: secret keys are written only into the folder of the node or person that holds them.
 //! Must not know: what is published or asked later.
 
 use crate::block::Timestamp;
+use crate::ceremony::{self, CeremonyFault, Keys, Member, Outcome, Plan};
 use crate::crypto::Keypair;
 use crate::custody::envelope::SealingSecret;
-use crate::custody::threshold::DealtKey;
 use crate::data_folder::{KeyName, NodeConfig, init_data_folder};
 use crate::demo::DemoFault;
-use crate::demo::actors::{Departments, random, system_rng};
+use crate::demo::actors::Departments;
 use crate::demo::cluster::Site;
-use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
+use crate::entropy::{random, system_rng};
+use crate::genesis::{DepartmentEntry, Genesis, ValidatorEntry};
 use crate::transaction::CustodianId;
+use rand_core::CryptoRng;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Name of the demo's chain.
+const CHAIN: &str = "规矩演示链";
 /// Nodes of the demo; each is validator and custodian, so one of them may be Byzantine.
 const NODES: u16 = 4;
 /// Custodians that must agree on a result.
@@ -46,14 +51,15 @@ struct NodeKeys {
 /// Makes keys, genesis and one data folder a node below `folder`.
 pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded, DemoFault> {
     let mut rng = system_rng()?;
-    let custody = DealtKey::generate(&mut rng, THRESHOLD);
-    let (index, auditor) = (SealingSecret::generate(&mut rng), SealingSecret::generate(&mut rng));
+    let auditor = SealingSecret::generate(&mut rng);
     let nodes = (0..NODES).map(|_| node_keys()).collect::<Result<Vec<_>, _>>()?;
+    let (plan, custody) = custody(&nodes, &mut rng)?;
+    let outcome = &custody.first().ok_or_else(|| DemoFault::Stopped("no custodians".to_owned()))?.1;
     let mut entries = Vec::new();
     for department in departments.all() {
         let handle_key_sealed = department
             .handle_key
-            .seal(&mut rng, &index.public(), department.id)
+            .seal(&mut rng, &outcome.index_key, department.id)
             .map_err(|fault| DemoFault::Stopped(format!("a handle key cannot be sealed: {fault}")))?;
         entries.push(DepartmentEntry {
             id: department.id,
@@ -65,21 +71,21 @@ pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded,
         });
     }
     let genesis = Genesis {
-        name: "规矩演示链".to_owned(),
+        name: CHAIN.to_owned(),
         time: now(),
         validators: (1..).zip(&nodes).map(|(number, keys)| validator(number, keys)).collect(),
         departments: entries,
-        custodians: (1..).zip(&nodes).map(|(number, keys)| custodian(number, keys, &custody)).collect(),
+        custodians: outcome.entries(&plan),
         custody_threshold: THRESHOLD,
-        custody_key: custody.public(),
-        index_key: index.public(),
+        custody_key: outcome.custody_key,
+        index_key: outcome.index_key,
         auditor_key: auditor.public(),
         expiry_blocks: EXPIRY_BLOCKS,
     };
     let text = genesis.to_toml();
     std::fs::write(folder.join("genesis.toml"), &text)?;
     let mut sites = Vec::new();
-    for (number, keys) in (1..).zip(&nodes) {
+    for ((number, keys), (custodian, _)) in (1..).zip(&nodes).zip(&custody) {
         let site = Site { name: node_name(number), folder: folder.join(node_name(number)), gateway: keys.gateway };
         let config = NodeConfig {
             name: site.name.clone(),
@@ -92,8 +98,8 @@ pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded,
             (KeyName::Consensus, keys.consensus.seed()),
             (KeyName::Transport, keys.transport.seed()),
             (KeyName::Custodian, keys.custodian.seed()),
-            (KeyName::Share, *custody.share(CustodianId(number)).to_bytes()),
-            (KeyName::Index, *index.to_bytes()),
+            (KeyName::Share, *custodian.share.to_bytes()),
+            (KeyName::Index, *custodian.index.to_bytes()),
             (KeyName::Sealing, *keys.sealing.to_bytes()),
         ];
         init_data_folder(&site.folder, &config, &text, &secrets)?;
@@ -115,15 +121,28 @@ fn validator(number: u16, keys: &NodeKeys) -> ValidatorEntry {
     }
 }
 
-fn custodian(number: u16, keys: &NodeKeys, custody: &DealtKey) -> CustodianEntry {
-    let id = CustodianId(number);
-    CustodianEntry {
-        id,
+/// The custodians' ceremony, each with its own keys: what each takes home, and the outcome that all confirm.
+fn custody(nodes: &[NodeKeys], rng: &mut impl CryptoRng) -> Result<(Plan, Vec<(Keys, Outcome)>), DemoFault> {
+    let member = |(number, keys): (u16, &NodeKeys)| Member {
+        id: CustodianId(number),
         name: format!("custodian{number}"),
         signing_key: keys.custodian.public(),
-        share_key: custody.share(id).public(),
         sealing_key: keys.sealing.public(),
+    };
+    let failed = |fault: CeremonyFault| DemoFault::Stopped(fault.to_string());
+    let plan = Plan::new(CHAIN.to_owned(), THRESHOLD, (1..).zip(nodes).map(member).collect()).map_err(failed)?;
+    let (mut dealings, mut confirmations, mut homes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (number, keys) in (1..).zip(nodes) {
+        dealings.insert(CustodianId(number), ceremony::deal(&plan, &keys.custodian, rng).map_err(failed)?);
     }
+    for (number, keys) in (1..).zip(nodes) {
+        let id = CustodianId(number);
+        let home = ceremony::finish(&plan, id, &keys.sealing, &dealings).map_err(failed)?;
+        confirmations.insert(id, ceremony::confirm(&home.1, id, &keys.custodian));
+        homes.push(home);
+    }
+    ceremony::check(&plan, &dealings, &confirmations).map_err(failed)?;
+    Ok((plan, homes))
 }
 
 fn node_keys() -> Result<NodeKeys, DemoFault> {
