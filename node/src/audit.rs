@@ -6,11 +6,12 @@ use crate::block::{CertifiedBlock, transactions_root};
 use crate::codec::{Decode as _, DecodeError, Encode, Reader, Writer};
 use crate::consensus::certificate::verify_certificate;
 use crate::crypto::{Digest, Purpose};
+use crate::custodians::CustodianSet;
 use crate::custody::envelope::{SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
 use crate::transaction::{
-    BODY_BYTES_MAX, ChainId, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId, SealedResult, Signer, TransactionId,
-    WRITES_MAX, attested_bytes,
+    Attestation, BODY_BYTES_MAX, ChainId, CustodianChange, Exchange, Height, NAME_BYTES_MAX, Payload, RecordId,
+    SealedResult, SignedTransaction, Signer, TransactionId, WRITES_MAX, attested_bytes,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,15 +159,28 @@ struct Reading<'a> {
     chain: ChainId,
     parent: Digest,
     ordered: Vec<(TransactionId, Height)>,
-    votes: BTreeMap<(TransactionId, Digest), BTreeSet<u16>>,
+    /// The custodians of the block that is read.
+    custodians: CustodianSet,
+    /// By request, digest and epoch.
+    votes: BTreeMap<(TransactionId, Digest, u32), BTreeSet<u16>>,
+    /// What enough custodians of one epoch first agreed on.
+    agreed: BTreeMap<TransactionId, Digest>,
     results: BTreeMap<(TransactionId, Digest), SealedResult>,
 }
 
 impl<'a> Reading<'a> {
     fn new(auditor: &'a Auditor<'a>) -> Self {
         let chain = auditor.genesis.chain_id();
-        let (votes, results) = (BTreeMap::new(), BTreeMap::new());
-        Self { auditor, chain, parent: chain.0, ordered: Vec::new(), votes, results }
+        Self {
+            auditor,
+            chain,
+            parent: chain.0,
+            ordered: Vec::new(),
+            custodians: CustodianSet::founding(auditor.genesis),
+            votes: BTreeMap::new(),
+            agreed: BTreeMap::new(),
+            results: BTreeMap::new(),
+        }
     }
 
     fn read(&mut self, height: Height, found: &CertifiedBlock) -> Result<(), AuditFault> {
@@ -187,45 +201,61 @@ impl<'a> Reading<'a> {
             return Err(AuditFault::BadCertificate(height));
         }
         self.parent = digest;
+        let mut followed = None;
         for transaction in &found.block.transactions {
             match &transaction.body.payload {
                 Payload::Request(request) if request.exchange == Exchange::Contract => {
                     self.ordered.push((transaction.body.id(), height));
                 }
-                Payload::Attest { attestations } => {
-                    let Signer::Custodian(custodian) = transaction.body.sender else { continue };
-                    let Some(key) = self.auditor.genesis.key_of(transaction.body.sender) else { continue };
-                    for attestation in attestations {
-                        let bytes = attested_bytes(self.chain, attestation.request, attestation.digest);
-                        if !key.verify(Purpose::Attestation, &bytes, &attestation.signature) {
-                            continue;
-                        }
-                        let place = (attestation.request, attestation.digest);
-                        self.votes.entry(place).or_default().insert(custodian.0);
-                        if let Some(result) = &attestation.result
-                            && result.digest(attestation.request) == attestation.digest
-                        {
-                            self.results.entry(place).or_insert_with(|| result.clone());
-                        }
-                    }
-                }
+                Payload::Attest { attestations } => self.attested(transaction.body.sender, attestations),
+                Payload::Custodians(change) => followed = followed.or_else(|| self.changed(transaction, change)),
                 _ => {}
             }
+        }
+        // From the next block on.
+        if let Some(custodians) = followed {
+            self.custodians = custodians;
         }
         Ok(())
     }
 
+    fn attested(&mut self, sender: Signer, attestations: &[Attestation]) {
+        let Signer::Custodian(custodian) = sender else { return };
+        let Some(entry) = self.custodians.get(custodian) else { return };
+        let (key, epoch, enough) = (entry.signing_key, self.custodians.epoch, self.custodians.enough());
+        for attestation in attestations {
+            let (request, digest) = (attestation.request, attestation.digest);
+            let bytes = attested_bytes(self.chain, request, digest);
+            if !key.verify(Purpose::Attestation, &bytes, &attestation.signature) {
+                continue;
+            }
+            let votes = self.votes.entry((request, digest, epoch)).or_default();
+            votes.insert(custodian.0);
+            if votes.len() >= enough {
+                self.agreed.entry(request).or_insert(digest);
+            }
+            if let Some(result) = &attestation.result
+                && result.digest(request) == digest
+            {
+                self.results.entry((request, digest)).or_insert_with(|| result.clone());
+            }
+        }
+    }
+
+    /// The custodians that a transaction puts in the place of the present ones, if it does.
+    fn changed(&self, transaction: &SignedTransaction, change: &CustodianChange) -> Option<CustodianSet> {
+        let key_of = |who: Signer| match who {
+            Signer::Department(_) => self.auditor.genesis.key_of(who),
+            Signer::Custodian(id) => self.custodians.get(id).map(|c| c.signing_key),
+        };
+        let verified = transaction.clone().verify(self.chain, key_of).ok()?;
+        self.custodians.follow(self.auditor.genesis, change, verified.custodians()).ok()
+    }
+
     fn finish(self) -> Result<Vec<AuditedContract>, AuditFault> {
-        let threshold = usize::from(self.auditor.genesis.custody_threshold);
         let mut contracts = Vec::new();
         for (request, ordered) in &self.ordered {
-            let from = (*request, Digest([0; 32]));
-            let agreed = self
-                .votes
-                .range(from..)
-                .take_while(|((id, _), _)| id == request)
-                .find(|(_, custodians)| custodians.len() >= threshold)
-                .map(|(place, _)| *place);
+            let agreed = self.agreed.get(request).map(|digest| (*request, *digest));
             let Some(result) = agreed.and_then(|place| self.results.get(&place)) else { continue };
             let copy = self
                 .auditor

@@ -18,6 +18,7 @@ mod plan;
 pub mod process;
 pub mod protocol;
 mod records;
+pub mod seat;
 
 #[cfg(test)]
 mod tests;

@@ -139,6 +139,14 @@ impl DataFolder {
     pub fn genesis(&self) -> &str {
         &self.genesis
     }
+    /// Writes another configuration in the place of the present one, for the next start.
+    pub fn configure(&self, config: &NodeConfig) -> Result<(), FolderError> {
+        write_config(&self.root, config)
+    }
+    /// The key files.
+    pub fn keys(&self) -> Keys {
+        Keys::at(&self.root.join("keys"))
+    }
     /// Folder of the consensus log.
     pub fn wal(&self) -> PathBuf {
         self.root.join("wal")
@@ -150,7 +158,7 @@ impl DataFolder {
 
     /// The 32 bytes of a key file. Errors if it is missing, malformed or open to others.
     pub fn key(&self, name: KeyName) -> Result<[u8; 32], FolderError> {
-        Keys::at(&self.root.join("keys")).read(name)
+        self.keys().read(name)
     }
 }
 
@@ -172,7 +180,11 @@ impl Keys {
 
     /// The 32 bytes of a key file. Errors if it is missing, malformed or open to others.
     pub fn read(&self, name: KeyName) -> Result<[u8; 32], FolderError> {
-        let path = self.0.join(name.file());
+        self.read_file(name.file())
+    }
+
+    fn read_file(&self, file: &str) -> Result<[u8; 32], FolderError> {
+        let path = self.0.join(file);
         let mode = fs::metadata(&path).map_err(|e| FolderError::Io(path.clone(), e))?.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(FolderError::KeyExposed(path, mode & 0o777));
@@ -189,12 +201,58 @@ impl Keys {
         }
     }
 
+    /// The custodian's share of an epoch of custodians, as [`Keys::find`]; that of the founding ones is
+    /// [`KeyName::Share`].
+    pub fn find_share(&self, epoch: u32) -> Result<Option<[u8; 32]>, FolderError> {
+        match self.read_file(&share_file(epoch)) {
+            Err(FolderError::Io(_, e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Writes the share of an epoch, as [`Keys::write`].
+    pub fn write_share(&self, epoch: u32, secret: &[u8; 32]) -> Result<(), FolderError> {
+        self.write_file(&share_file(epoch), secret)
+    }
+
+    /// Removes the shares of all earlier epochs, as [`Keys::wipe`].
+    pub fn wipe_shares_before(&self, epoch: u32) -> Result<(), FolderError> {
+        (0..epoch).try_for_each(|earlier| self.wipe_file(&share_file(earlier)))
+    }
+
+    /// Removes a key file, overwritten first, if there is one; what the disk keeps of it beneath is its own affair.
+    pub fn wipe(&self, name: KeyName) -> Result<(), FolderError> {
+        self.wipe_file(name.file())
+    }
+
+    fn wipe_file(&self, file: &str) -> Result<(), FolderError> {
+        let path = self.0.join(file);
+        let io = |e| FolderError::Io(path.clone(), e);
+        if path.exists() {
+            let mut file = OpenOptions::new().write(true).open(&path).map_err(io)?;
+            file.write_all(&[b'0'; 64]).and_then(|()| file.sync_all()).map_err(io)?;
+            fs::remove_file(&path).map_err(io)?;
+        }
+        Ok(())
+    }
+
     /// Writes a key file, durably. Errors if there is one: a key is never overwritten.
     pub fn write(&self, name: KeyName, secret: &[u8; 32]) -> Result<(), FolderError> {
-        let path = self.0.join(name.file());
+        self.write_file(name.file(), secret)
+    }
+
+    fn write_file(&self, file: &str, secret: &[u8; 32]) -> Result<(), FolderError> {
+        let path = self.0.join(file);
         let io = |e| FolderError::Io(path.clone(), e);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
         writeln!(file, "{}", hex(secret)).and_then(|()| file.sync_all()).map_err(io)
+    }
+}
+
+fn share_file(epoch: u32) -> String {
+    match epoch {
+        0 => KeyName::Share.file().to_owned(),
+        later => format!("share-{later}.key"),
     }
 }
 
@@ -220,12 +278,16 @@ pub fn init_data_folder(
     for (name, secret) in keys {
         folder.write(*name, secret)?;
     }
-    let text = toml::to_string(config).expect("names, addresses and numbers are always TOML");
-    for (name, text) in [("genesis.toml", genesis), ("config.toml", &text)] {
-        let path = root.join(name);
-        fs::write(&path, text).map_err(io(&path))?;
-    }
+    let path = root.join("genesis.toml");
+    fs::write(&path, genesis).map_err(io(&path))?;
+    write_config(root, config)?;
     DataFolder::open(root)
+}
+
+fn write_config(root: &Path, config: &NodeConfig) -> Result<(), FolderError> {
+    let text = toml::to_string(config).expect("names, addresses and numbers are always TOML");
+    let path = root.join("config.toml");
+    fs::write(&path, text).map_err(|e| FolderError::Io(path, e))
 }
 
 /// The file's text, if it is not over its bound. What a device says of its length is not relied on.

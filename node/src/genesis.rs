@@ -7,6 +7,8 @@ use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, PublicKey, hex, unhex};
 use crate::threshold::shares_fit;
 use crate::transaction::{ChainId, CustodianId, DepartmentId, NAME_BYTES_MAX, Signer};
+
+pub use crate::transaction::{CUSTODIANS_MAX, CustodianEntry};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,8 +16,6 @@ use std::net::SocketAddr;
 
 /// Most departments on a chain.
 pub const DEPARTMENTS_MAX: usize = 1024;
-/// Most custodians on a chain.
-pub const CUSTODIANS_MAX: usize = 64;
 
 /// A validator of the first set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,21 +45,6 @@ pub struct DepartmentEntry {
     pub sealing_key: [u8; 32],
     /// The key of its handles, HPKE-sealed to custody's index.
     pub handle_key_sealed: Vec<u8>,
-}
-
-/// A custodian.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CustodianEntry {
-    /// Its number.
-    pub id: CustodianId,
-    /// Name for people.
-    pub name: String,
-    /// Signs attestations and the transactions that carry them.
-    pub signing_key: PublicKey,
-    /// Public half of its share of the custody key.
-    pub share_key: [u8; 32],
-    /// X25519 key to which other custodians seal their partial openings.
-    pub sealing_key: [u8; 32],
 }
 
 /// What every node agrees on before the first block.
@@ -271,16 +256,6 @@ impl Encode for DepartmentEntry {
         out.bytes(&self.handle_key_sealed);
     }
 }
-impl Encode for CustodianEntry {
-    fn encode(&self, out: &mut Writer) {
-        out.u16(self.id.0);
-        out.text(&self.name);
-        self.signing_key.encode(out);
-        out.raw(&self.share_key);
-        out.raw(&self.sealing_key);
-    }
-}
-
 // ---- the TOML form: the same facts with keys in hexadecimal ----
 
 #[derive(Serialize, Deserialize)]
@@ -320,7 +295,7 @@ struct DepartmentFile {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CustodianFile {
+pub(crate) struct CustodianFile {
     id: u16,
     name: String,
     signing_key: String,
@@ -431,7 +406,7 @@ impl DepartmentFile {
 }
 
 impl CustodianFile {
-    fn read(self) -> Result<CustodianEntry, GenesisError> {
+    pub(crate) fn read(self) -> Result<CustodianEntry, GenesisError> {
         Ok(CustodianEntry {
             id: CustodianId(self.id),
             signing_key: PublicKey(key("custodians.signing_key", &self.signing_key)?),
@@ -440,7 +415,7 @@ impl CustodianFile {
             name: self.name,
         })
     }
-    fn write(c: &CustodianEntry) -> Self {
+    pub(crate) fn write(c: &CustodianEntry) -> Self {
         Self {
             id: c.id.0,
             name: c.name.clone(),

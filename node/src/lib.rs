@@ -10,6 +10,7 @@ pub mod codec;
 pub mod consensus;
 pub mod courier;
 pub mod crypto;
+pub mod custodians;
 pub mod custody;
 pub mod custody_link;
 pub mod data_folder;

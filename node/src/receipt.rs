@@ -13,6 +13,7 @@ pub use self::verify::{ReceiptFault, ReceiptSummary, Verdict, verify};
 
 use crate::block::{Certificate, Header};
 use crate::crypto::{Digest, Signature};
+use crate::custodians::CustodianSet;
 use crate::publication::ModuleEntry;
 use crate::state::{RequestStatus, StateProof};
 use crate::transaction::{ChainId, CustodianId, SealedResult, SignedTransaction};
@@ -60,6 +61,9 @@ pub struct Receipt {
     pub module: ModuleEntry,
     /// Proof of the entry under the witness' state root.
     pub module_proof: StateProof,
+    /// The custodians whose signatures follow, with the proof that they were the custodians of the status' epoch; `None` if
+    /// nothing is signed, or if they are the founding ones, whom the genesis file names.
+    pub custodians: Option<(CustodianSet, StateProof)>,
     /// Custodians' signatures on the result, ascending; empty unless finalised.
     pub signatures: Vec<(CustodianId, Signature)>,
     /// The result, its answer sealed to the asker; `None` unless finalised.

@@ -27,10 +27,13 @@ pub use self::tree::{ROOTS_RETAINED, StateProof};
 
 use crate::block::{CertifiedBlock, Timestamp};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::crypto::Digest;
+use crate::crypto::{Digest, PublicKey};
+use crate::custodians::CustodianSet;
 use crate::genesis::Genesis;
 use crate::publication::{Compilations, CompiledModule, ModuleEntry, Register};
-use crate::transaction::{ChainId, DepartmentId, Handle, Height, RecordId, SealedRecord, SealedResult, TransactionId};
+use crate::transaction::{
+    ChainId, DepartmentId, Handle, Height, RecordId, SealedRecord, SealedResult, Signer, TransactionId,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,6 +92,7 @@ pub struct Ledger<B: Backing> {
     head: Head,
     root: Digest,
     register: Register,
+    custodians: CustodianSet,
     compilations: Compilations,
 }
 
@@ -101,12 +105,24 @@ impl<B: Backing> Ledger<B> {
         let root = tree::root(&backing, head.height);
         let compilations = Compilations::default();
         let register = Register::load(&backing, &compilations);
-        Self { genesis, chain, backing, head, root, register, compilations }
+        let custodians = read(&backing, keys::CUSTODIANS).unwrap_or_else(|| CustodianSet::founding(&genesis));
+        Self { genesis, chain, backing, head, root, register, custodians, compilations }
     }
 
     /// The genesis.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
+    }
+    /// The present custodians.
+    pub fn custodians(&self) -> &CustodianSet {
+        &self.custodians
+    }
+    /// The key with which `signer` signs, at present.
+    pub fn key_of(&self, signer: Signer) -> Option<PublicKey> {
+        match signer {
+            Signer::Department(id) => self.genesis.department(id).map(|d| d.signing_key),
+            Signer::Custodian(id) => self.custodians.get(id).map(|c| c.signing_key),
+        }
     }
     /// The chain.
     pub fn chain(&self) -> ChainId {
@@ -140,6 +156,9 @@ impl<B: Backing> Ledger<B> {
         let sequence = written.and_then(|b| Head::from_bytes(b).ok()).map_or(self.head.sequence, |h| h.sequence);
         self.head = Head { height: applied.height, block: header.digest(), time: header.time, sequence };
         self.root = applied.state_root;
+        if let Some(custodians) = &applied.feed.custodians {
+            self.custodians = custodians.clone();
+        }
         for (key, value) in &applied.batch.state {
             if let Some(hash) = key.strip_prefix(keys::MODULES) {
                 self.register.update(hash, value.as_deref(), &self.backing, &self.compilations);

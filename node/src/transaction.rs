@@ -247,8 +247,40 @@ pub fn attested_bytes(chain: ChainId, request: TransactionId, digest: Digest) ->
     out.into_bytes()
 }
 
+/// A custodian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustodianEntry {
+    /// Its number.
+    pub id: CustodianId,
+    /// Name for people.
+    pub name: String,
+    /// Signs attestations and the transactions that carry them.
+    pub signing_key: PublicKey,
+    /// Public half of its share of the custody key.
+    pub share_key: [u8; 32],
+    /// X25519 key to which other custodians seal what they say to it.
+    pub sealing_key: [u8; 32],
+}
+
+/// Most custodians of a chain.
+pub const CUSTODIANS_MAX: usize = 64;
+
+/// Other custodians, or the same with other shares, after a ceremony that has dealt the custody key on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustodianChange {
+    /// The next epoch; that of the founding custodians is 0.
+    pub epoch: u32,
+    /// How many open together, and must agree.
+    pub threshold: u16,
+    /// Digest of what was dealt.
+    pub transcript: Digest,
+    /// The custodians, ascending by number.
+    pub custodians: Vec<CustodianEntry>,
+    /// Each one's word that its share fits, in the same order.
+    pub confirmations: Vec<Signature>,
+}
+
 /// What a transaction does.
-#[expect(clippy::large_enum_variant, reason = "a transaction has one; a box would only hide the shape")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// Puts a policy module's source on the ledger.
@@ -280,6 +312,8 @@ pub enum Payload {
         /// The attestations.
         attestations: Vec<Attestation>,
     },
+    /// Other custodians from the next block on; signed by as many of the present ones as open together.
+    Custodians(CustodianChange),
 }
 
 /// A transaction's signed part.
@@ -303,6 +337,9 @@ impl Transaction {
         TransactionId(Digest::of("guiju/1/transaction-id", &self.to_bytes()))
     }
 }
+
+/// Most signatures of one transaction.
+pub const SIGNATURES_MAX: usize = 64;
 
 /// A transaction with signatures, not yet checked. Signatures are ascending by signer, one each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -394,6 +431,13 @@ impl VerifiedTransaction {
     /// Whether `department` has signed.
     pub fn signed_by(&self, department: DepartmentId) -> bool {
         self.signed.signatures.iter().any(|(who, _)| *who == Signer::Department(department))
+    }
+    /// The custodians that have signed.
+    pub fn custodians(&self) -> impl Iterator<Item = CustodianId> + '_ {
+        self.signed.signatures.iter().filter_map(|(who, _)| match who {
+            Signer::Custodian(id) => Some(*id),
+            Signer::Department(_) => None,
+        })
     }
     /// The transaction with its signatures.
     pub fn signed(&self) -> &SignedTransaction {

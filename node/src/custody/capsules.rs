@@ -23,11 +23,17 @@ pub struct CapsuleFault(String);
 
 impl std::fmt::Display for CapsuleFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "密钥封装库故障 / the capsule store failed: {}", self.0)
+        write!(f, "解密中心存储故障 / the custodian's storage failed: {}", self.0)
     }
 }
 
 impl std::error::Error for CapsuleFault {}
+
+impl From<std::io::Error> for CapsuleFault {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl From<fjall::Error> for CapsuleFault {
     fn from(error: fjall::Error) -> Self {

@@ -16,11 +16,12 @@ use super::openings::{Given, OpeningMessage, Openings, Wanted};
 use super::plan::{Allowance, Gathered, Hold, Sources, gather};
 use super::protocol::{CAPSULES_MAX, CustodyOrder, CustodyReport};
 use super::records::{Origin, Records};
+use super::seat::{Seat, ShareShelf, Standing};
 use crate::codec::Encode as _;
 use crate::crypto::{Digest, Keypair, PublicKey, Purpose};
+use crate::custodians::CustodianSet;
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
-use crate::threshold::KeyShare;
 use crate::transaction::{
     ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId,
     SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
@@ -47,8 +48,8 @@ pub struct CustodianKeys {
     pub id: CustodianId,
     /// Signs attestations.
     pub signing: Keypair,
-    /// Its share of the custody key.
-    pub share: KeyShare,
+    /// Its shares of the custody key.
+    pub shares: Box<dyn ShareShelf>,
     /// Opens custody's index: handle keys and meters.
     pub index: SealingSecret,
     /// Opens what other custodians give.
@@ -91,6 +92,7 @@ pub struct Custodian<C: CapsuleStore> {
     records: Records,
     capsules: C,
     meters: Meters,
+    seat: Seat,
     openings: Openings,
     open: BTreeMap<u64, Open>,
     height: Height,
@@ -105,7 +107,8 @@ pub struct Custodian<C: CapsuleStore> {
 }
 
 impl<C: CapsuleStore> Custodian<C> {
-    /// A custodian at height 0. Errors if the genesis' handle keys do not open with its index key.
+    /// A custodian at height 0. Errors if the genesis' handle keys do not open with its index key, or a share cannot be
+    /// read.
     pub fn new(genesis: Genesis, keys: CustodianKeys, capsules: C) -> Result<Self, EnvelopeError> {
         let (mut handle_keys, mut departments) = (BTreeMap::new(), BTreeMap::new());
         for department in &genesis.departments {
@@ -114,7 +117,8 @@ impl<C: CapsuleStore> Custodian<C> {
             departments.insert(department.name.clone(), department.id);
         }
         let chain = genesis.chain_id();
-        let openings = Openings::new(&genesis, keys.id, keys.share.clone(), keys.sealing.clone());
+        let seat = Seat::take(&genesis, CustodianSet::founding(&genesis), &keys);
+        let (seat, openings) = seat.map_err(|_| EnvelopeError::Malformed)?;
         Ok(Self {
             keys,
             genesis,
@@ -125,6 +129,7 @@ impl<C: CapsuleStore> Custodian<C> {
             records: Records::default(),
             capsules,
             meters: Meters::default(),
+            seat,
             openings,
             open: BTreeMap::new(),
             height: Height(0),
@@ -140,11 +145,12 @@ impl<C: CapsuleStore> Custodian<C> {
     pub fn handle(&mut self, order: CustodyOrder) -> Result<Vec<CustodyReport>, CapsuleFault> {
         match order {
             CustodyOrder::Feed(feed) => {
-                self.feed(feed);
-                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
+                self.feed(feed)?;
+                self.proceed()
             }
             CustodyOrder::CaughtUp => {
                 self.caught_up = true;
+                self.wipe_earlier_shares()?;
                 self.ask_others();
                 self.proceed()
             }
@@ -152,13 +158,13 @@ impl<C: CapsuleStore> Custodian<C> {
                 self.wanted = (Vec::new(), Height(0));
                 self.ticks = self.ticks.saturating_add(1);
                 self.ask_others();
-                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
+                self.proceed()
             }
             CustodyOrder::Capsules(capsules) => {
                 // A capsule is what its id says, whoever sent it.
                 let whole: Vec<_> = capsules.into_iter().filter(|(id, bytes)| capsule_id(bytes) == *id).collect();
                 self.capsules.put(&whole)?;
-                if self.caught_up { self.proceed() } else { Ok(Vec::new()) }
+                self.proceed()
             }
             CustodyOrder::Opening { from, message } => self.opening(from, &message),
             CustodyOrder::Want { capsules, from } => {
@@ -176,9 +182,14 @@ impl<C: CapsuleStore> Custodian<C> {
         self.audit.drain(..).collect()
     }
 
-    fn feed(&mut self, feed: CustodyFeed) {
+    /// How it stands to the present custodians.
+    pub fn standing(&self) -> Standing {
+        self.seat.standing
+    }
+
+    fn feed(&mut self, feed: CustodyFeed) -> Result<(), CapsuleFault> {
         if feed.height <= self.height {
-            return;
+            return Ok(());
         }
         self.height = feed.height;
         self.ticks = 0;
@@ -198,8 +209,32 @@ impl<C: CapsuleStore> Custodian<C> {
         for id in &feed.expired {
             self.expire(*id);
         }
+        if let Some(set) = feed.custodians {
+            self.follow(set)?;
+        }
         self.meters.prune(feed.day);
         self.openings.prune(feed.height);
+        Ok(())
+    }
+
+    /// Others keep custody from now on, this one perhaps among them: whatever is not final begins anew, with other shares.
+    /// What was attested is evaluated again too, because newcomers need everybody's part in it.
+    fn follow(&mut self, set: CustodianSet) -> Result<(), CapsuleFault> {
+        (self.seat, self.openings) = Seat::take(&self.genesis, set, &self.keys)?;
+        for open in self.open.values_mut() {
+            open.lacks.clear();
+            open.attested = None;
+            open.asking = true;
+        }
+        self.wipe_earlier_shares()
+    }
+
+    /// Only once all that the ledger has is known: a later epoch's share may be waiting for its turn.
+    fn wipe_earlier_shares(&mut self) -> Result<(), CapsuleFault> {
+        if self.caught_up && self.seat.is_taken() {
+            self.keys.shares.wipe_before(self.seat.set.epoch)?;
+        }
+        Ok(())
     }
 
     /// Takes what another custodian gives; answers with this one's part if that is asked for.
@@ -213,7 +248,7 @@ impl<C: CapsuleStore> Custodian<C> {
             let decision = format!("opens nothing for custodian {}: not given for this request", message.from.0);
             self.line(AuditLine { request, policy: String::new(), purpose: String::new(), decision });
         }
-        let mut reports = if self.caught_up { self.proceed()? } else { Vec::new() };
+        let mut reports = self.proceed()?;
         let answers = self.openings.answers(&asked.given, message.from);
         reports.extend(answers.into_iter().map(|message| CustodyReport::Opening { to: Some(from), message }));
         Ok(reports)
@@ -251,8 +286,11 @@ impl<C: CapsuleStore> Custodian<C> {
         }
     }
 
-    /// Evaluates what can be evaluated and reports it.
+    /// Evaluates what can be evaluated and reports it, if this custodian has a seat and knows all that the ledger has.
     fn proceed(&mut self) -> Result<Vec<CustodyReport>, CapsuleFault> {
+        if !self.caught_up || !self.seat.is_taken() {
+            return Ok(Vec::new());
+        }
         let (mut reports, mut attestations) = (Vec::new(), Vec::new());
         let (mut given, mut lacking) = (Vec::new(), BTreeSet::new());
         let mut ahead = Ahead::default();
@@ -309,9 +347,10 @@ impl<C: CapsuleStore> Custodian<C> {
     /// An attestation as it is first sent. Of n custodians with threshold t, n − t + 1 bring the result along: any t that
     /// agree have one of them among them. Sent again, every custodian brings it.
     fn first_sent(&self, sequence: u64, attestation: Attestation) -> Attestation {
-        let all = self.genesis.custodians.len() as u64;
-        let carriers = all.saturating_sub(u64::from(self.genesis.custody_threshold)) + 1;
-        let own = self.genesis.custodians.iter().take_while(|c| c.id != self.keys.id).count() as u64;
+        let set = &self.seat.set;
+        let all = set.custodians.len() as u64;
+        let carriers = all.saturating_sub(u64::from(set.threshold)) + 1;
+        let own = set.custodians.iter().take_while(|c| c.id != self.keys.id).count() as u64;
         let brings = (sequence % all.max(1) + own) % all.max(1) < carriers;
         Attestation { result: attestation.result.filter(|_| brings), ..attestation }
     }

@@ -7,6 +7,7 @@
 use super::envelope::{EnvelopeError, OpenCapsule, PairKey, SealingSecret, Use, pad, unpad};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::{Digest, PublicKey};
+use crate::custodians::CustodianSet;
 use crate::genesis::{CustodianEntry, Genesis};
 use crate::state::feed::PermittedRequest;
 use crate::threshold::{EncapsulatedKey, KeyShare, Label, PartialOpening, combine};
@@ -107,9 +108,11 @@ struct Current {
 /// One custodian's part in opening.
 pub(super) struct Openings {
     id: CustodianId,
-    share: KeyShare,
+    /// `None`: this custodian has no seat, and gives nothing.
+    share: Option<KeyShare>,
     sealing: SealingSecret,
     chain: ChainId,
+    epoch: u32,
     custody_key: [u8; 32],
     threshold: usize,
     peers: BTreeMap<CustodianId, Peer>,
@@ -149,26 +152,34 @@ impl OpenCapsule for Openings {
 }
 
 impl Openings {
-    /// A custodian that has given nothing yet.
-    pub(super) fn new(genesis: &Genesis, id: CustodianId, share: KeyShare, sealing: SealingSecret) -> Self {
+    /// One of `set`'s custodians that has given nothing yet.
+    pub(super) fn new(
+        genesis: &Genesis,
+        set: &CustodianSet,
+        id: CustodianId,
+        share: Option<KeyShare>,
+        sealing: SealingSecret,
+    ) -> Self {
         let chain = genesis.chain_id();
-        let peer = |entry: &CustodianEntry| {
+        let peer = |own: &KeyShare, entry: &CustodianEntry| {
             let binding = binding(chain, id, entry.id);
             // Derived, so that a restarted custodian goes on as it was; the secret's messages never collide.
-            let seed = Digest::keyed(&share.to_bytes(), "guiju/1/custody/pair-seed", &binding);
+            let seed = Digest::keyed(&own.to_bytes(), "guiju/1/custody/pair-seed", &binding);
             let mut rng = ChaCha20Rng::from_seed(seed.0);
             let sending = sealing.pair_to(&mut rng, &entry.sealing_key, Use::Opening, &binding).ok();
             let (share, sealing) = (entry.share_key, entry.sealing_key);
             Peer { share, sealing, sending, receiving: None, node: None, kept: 0 }
         };
-        let peers = genesis.custodians.iter().filter(|c| c.id != id).map(|c| (c.id, peer(c))).collect();
+        let others = set.custodians.iter().filter(|c| c.id != id);
+        let peers = share.iter().flat_map(|own| others.clone().map(|c| (c.id, peer(own, c)))).collect();
         Self {
             id,
             share,
             sealing,
             chain,
+            epoch: set.epoch,
             custody_key: genesis.custody_key,
-            threshold: usize::from(genesis.custody_threshold),
+            threshold: set.enough(),
             peers,
             requests: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -179,8 +190,19 @@ impl Openings {
 
     /// Begins the evaluation of one request: what another lacked is not given for it.
     pub(super) fn begin(&self, request: &PermittedRequest) {
-        let context = context(self.chain, request);
+        let context = self.context(request);
         self.current.replace(Some(Current { request: request.id, context, lacks: Vec::new() }));
+    }
+
+    /// A partial opening is bound to the request, the policy's source and the purpose, and made with the shares of one epoch.
+    fn context(&self, request: &PermittedRequest) -> Digest {
+        let mut out = Writer::default();
+        self.chain.encode(&mut out);
+        out.u32(self.epoch);
+        request.id.encode(&mut out);
+        request.module.encode(&mut out);
+        out.text(&request.request.purpose);
+        Digest::of("guiju/1/custody/opening-context", &out.into_bytes())
     }
 
     /// Gives this custodian's part of what the evaluation begun last lacks. Returns what that is, and what is to be told to
@@ -194,7 +216,8 @@ impl Openings {
                 continue;
             }
             // A checked encapsulation has a point.
-            let Some(partial) = self.share.open(encapsulation, context) else { continue };
+            let partial = self.share.as_ref().and_then(|share| share.open(encapsulation, context));
+            let Some(partial) = partial else { continue };
             together.own.insert(*opening, partial);
             fresh.push(Given { request, opening: *opening, partial });
         }
@@ -220,7 +243,7 @@ impl Openings {
         let mut key = combine(&first(&parts), &self.custody_key, *label, encapsulation);
         if key.is_none() {
             // A part is wrong, or the encapsulation is: the proofs tell.
-            let context = context(self.chain, request);
+            let context = self.context(request);
             let is_right = |id: &CustodianId, part: &PartialOpening| {
                 *id == self.id || self.peers.get(id).is_some_and(|p| part.is_right(&p.share, encapsulation, context))
             };
@@ -375,16 +398,6 @@ impl Openings {
             self.drop_received(request, |_| true);
         }
     }
-}
-
-/// A partial opening is bound to the request, the policy's source and the purpose.
-fn context(chain: ChainId, request: &PermittedRequest) -> Digest {
-    let mut out = Writer::default();
-    chain.encode(&mut out);
-    request.id.encode(&mut out);
-    request.module.encode(&mut out);
-    out.text(&request.request.purpose);
-    Digest::of("guiju/1/custody/opening-context", &out.into_bytes())
 }
 
 fn binding(chain: ChainId, from: CustodianId, to: CustodianId) -> Vec<u8> {

@@ -212,6 +212,7 @@ mod tests {
             requests: vec![],
             finalised: vec![],
             expired: vec![],
+            custodians: None,
         };
         vec![
             CustodyOrder::Feed(feed),

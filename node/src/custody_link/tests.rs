@@ -49,6 +49,7 @@ fn feed(height: u64) -> CustodyFeed {
         requests: vec![],
         finalised: vec![],
         expired: vec![],
+        custodians: None,
     }
 }
 

@@ -81,7 +81,7 @@ fn status(view: &View, id: TransactionId) -> Result<Option<Value>, StoreError> {
             json!({ "state": "refused", "policy": policy, "clause": clause, "owner": owner.0 })
         }
         RequestState::Expired { height } => json!({ "state": "expired", "expired_height": height.0 }),
-        RequestState::Finalised { height, digest, custodians } => {
+        RequestState::Finalised { height, digest, custodians, .. } => {
             let result = view.state(&keys::result(id))?.ok_or(StoreError::Damaged("result of a final request"))?;
             json!({
                 "state": "finalised",

@@ -5,6 +5,7 @@ use super::{FinalHeader, RECEIPT_VERSION, Receipt};
 use crate::block::{CertifiedBlock, leaf, sided_path};
 use crate::codec::Decode;
 use crate::crypto::SUITE;
+use crate::custodians::CustodianSet;
 use crate::publication::ModuleEntry;
 use crate::state::{Backing, RequestState, RequestStatus, ResultSignatures, StateProof, head, keys, prove_at};
 use crate::transaction::{Height, SealedResult, TransactionId};
@@ -61,6 +62,13 @@ pub fn assemble<B: Backing>(backing: &B, id: TransactionId) -> Result<Receipt, U
     } else {
         Vec::new()
     };
+    let custodians = match status.state {
+        RequestState::Finalised { epoch, .. } if epoch > 0 => {
+            let (set, proof) = prove(backing, proved, &keys::custodians(epoch))?;
+            Some((CustodianSet::from_bytes(&set).map_err(|_| Unready::Damaged)?, proof))
+        }
+        _ => None,
+    };
     let result = read::<SealedResult, B>(backing, &keys::result(id)).filter(|_| finalised);
     Ok(Receipt {
         version: RECEIPT_VERSION,
@@ -75,6 +83,7 @@ pub fn assemble<B: Backing>(backing: &B, id: TransactionId) -> Result<Receipt, U
         status_proof,
         module: ModuleEntry::from_bytes(&module_bytes).map_err(|_| Unready::Damaged)?,
         module_proof,
+        custodians,
         signatures,
         result,
     })

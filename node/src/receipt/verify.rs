@@ -7,6 +7,7 @@ use crate::block::{leaf, root_from_sides};
 use crate::codec::Encode;
 use crate::consensus::certificate::verify_certificate;
 use crate::crypto::{Digest, Purpose, SUITE};
+use crate::custodians::CustodianSet;
 use crate::genesis::Genesis;
 use crate::state::{RequestState, keys};
 use crate::transaction::{CustodianId, Exchange, Height, Payload, Request, Signer, TransactionId, attested_bytes};
@@ -188,8 +189,9 @@ fn decided(genesis: &Genesis, receipt: &Receipt, id: TransactionId) -> Result<Ve
             nothing_signed(receipt)?;
             Ok(Verdict::Expired { height: *height })
         }
-        RequestState::Finalised { height, digest, custodians } if witnessed(*height) => {
-            attested(genesis, receipt, id, *digest, custodians)?;
+        RequestState::Finalised { height, digest, epoch, custodians } if witnessed(*height) => {
+            let set = custodians_of(genesis, receipt, *epoch)?;
+            attested(genesis, &set, receipt, id, *digest, custodians)?;
             Ok(Verdict::Finalised { height: *height, digest: *digest, custodians: custodians.clone() })
         }
         _ => Err(ReceiptFault::Mismatch),
@@ -197,12 +199,27 @@ fn decided(genesis: &Genesis, receipt: &Receipt, id: TransactionId) -> Result<Ve
 }
 
 fn nothing_signed(receipt: &Receipt) -> Result<(), ReceiptFault> {
-    if receipt.signatures.is_empty() && receipt.result.is_none() { Ok(()) } else { Err(ReceiptFault::Mismatch) }
+    let empty = receipt.signatures.is_empty() && receipt.result.is_none() && receipt.custodians.is_none();
+    if empty { Ok(()) } else { Err(ReceiptFault::Mismatch) }
+}
+
+/// The custodians of an epoch: the genesis file's, or those that the state proves.
+fn custodians_of(genesis: &Genesis, receipt: &Receipt, epoch: u32) -> Result<CustodianSet, ReceiptFault> {
+    match &receipt.custodians {
+        None if epoch == 0 => Ok(CustodianSet::founding(genesis)),
+        Some((set, proof)) if epoch > 0 && set.epoch == epoch => {
+            let root = receipt.witness.header.state_root;
+            let holds = proof.verify(root, &keys::custodians(epoch), Some(&set.to_bytes()));
+            if holds { Ok(set.clone()) } else { Err(ReceiptFault::State) }
+        }
+        _ => Err(ReceiptFault::Mismatch),
+    }
 }
 
 /// That enough custodians signed the result, which is there and has the digest.
 fn attested(
     genesis: &Genesis,
+    set: &CustodianSet,
     receipt: &Receipt,
     id: TransactionId,
     digest: Digest,
@@ -216,9 +233,9 @@ fn attested(
     let listed = receipt.signatures.iter().map(|(custodian, _)| custodian).eq(custodians);
     let ascending = receipt.signatures.is_sorted_by(|a, b| a.0 < b.0);
     let signed = receipt.signatures.iter().all(|(custodian, signature)| {
-        genesis.custodian(*custodian).is_some_and(|c| c.signing_key.verify(Purpose::Attestation, &bytes, signature))
+        set.get(*custodian).is_some_and(|c| c.signing_key.verify(Purpose::Attestation, &bytes, signature))
     });
-    let enough = receipt.signatures.len() >= usize::from(genesis.custody_threshold);
+    let enough = receipt.signatures.len() >= set.enough();
     if listed && ascending && signed && enough { Ok(()) } else { Err(ReceiptFault::Custodians) }
 }
 

@@ -216,7 +216,7 @@ impl<B: Backing> Ledger<B> {
         Ok(())
     }
 
-    /// The part that depends on nothing but genesis, height and the transaction itself.
+    /// The part that depends on nothing but genesis, height, the custodians after the parent and the transaction itself.
     pub(super) fn admissible(
         &self,
         transaction: &SignedTransaction,
@@ -234,14 +234,14 @@ impl<B: Backing> Ledger<B> {
             return Err(Refusal::ValidTooLong);
         }
         may_send(body.sender, &body.payload)?;
-        transaction.clone().verify(self.chain, |who| self.genesis.key_of(who)).map_err(Refusal::Signature)
+        transaction.clone().verify(self.chain, |who| self.key_of(who)).map_err(Refusal::Signature)
     }
 }
 
-/// Custodians attest and do nothing else; departments do everything else. Empty payloads are refused.
+/// Custodians attest and say who follows them; departments do everything else. Empty payloads are refused.
 fn may_send(sender: Signer, payload: &Payload) -> Result<(), Refusal> {
-    let attests = matches!(payload, Payload::Attest { .. });
-    if attests != matches!(sender, Signer::Custodian(_)) {
+    let of_custody = matches!(payload, Payload::Attest { .. } | Payload::Custodians(_));
+    if of_custody != matches!(sender, Signer::Custodian(_)) {
         return Err(Refusal::SenderMayNot(sender));
     }
     let empty = match payload {
@@ -249,6 +249,7 @@ fn may_send(sender: Signer, payload: &Payload) -> Result<(), Refusal> {
         Payload::Attest { attestations } => attestations.is_empty(),
         Payload::Publish { source } => source.is_empty(),
         Payload::Request(request) => request.policy.is_empty(),
+        Payload::Custodians(change) => change.custodians.is_empty(),
         Payload::Approve { .. } | Payload::Withdraw { .. } => false,
     };
     if empty { Err(Refusal::Malformed("交易内容为空 / the payload is empty")) } else { Ok(()) }

@@ -105,10 +105,13 @@ impl<B: Backing> Execution<'_, B> {
         });
     }
 
-    /// A contract needs the signature of every department in its 由.
-    /// Whether this is a contract of a policy in force that lacks a signature it needs.
+    /// Whether this is a contract of a policy in force, or a change of custodians, that lacks a signature it needs.
     pub(super) fn lacks_countersignature(&self, verified: &VerifiedTransaction) -> bool {
-        let Payload::Request(request) = &verified.body().payload else { return false };
+        let request = match &verified.body().payload {
+            Payload::Request(request) => request,
+            Payload::Custodians(_) => return verified.custodians().count() < self.ledger.custodians.enough(),
+            _ => return false,
+        };
         let as_of = request.as_of.unwrap_or(self.day);
         request.exchange == Exchange::Contract
             && self
@@ -118,6 +121,7 @@ impl<B: Backing> Execution<'_, B> {
                 .is_some_and(|found| self.countersigned(verified, &found).is_err())
     }
 
+    /// A contract needs the signature of every department in its 由.
     fn countersigned(&self, verified: &VerifiedTransaction, found: &InForce<'_>) -> Result<(), String> {
         for name in &found.policy.by {
             let signed = self.ledger.genesis.department_named(name).is_some_and(|d| verified.signed_by(d.id));

@@ -21,7 +21,7 @@ pub(super) fn attest<B: Backing>(
     custodian: CustodianId,
     attestations: &[Attestation],
 ) -> Result<(), String> {
-    let key = run.ledger.genesis.custodian(custodian).map(|c| c.signing_key);
+    let key = run.ledger.custodians.get(custodian).map(|c| c.signing_key);
     let key = key.ok_or_else(|| "受托方未登记 / the custodian is not registered".to_owned())?;
     for attestation in attestations {
         let bytes = attested_bytes(run.ledger.chain, attestation.request, attestation.digest);
@@ -99,16 +99,18 @@ fn check_writes<B: Backing>(
 
 fn vote<B: Backing>(run: &mut Execution<'_, B>, custodian: CustodianId, attestation: &Attestation) {
     let id = attestation.request;
-    if !run.state.has(&keys::pending(id)) {
+    // What is settled waits for its turn only, and keeps the signatures that settled it.
+    if run.state.read::<Pending>(&keys::pending(id)).is_none_or(|pending| pending.ready.is_some()) {
         return;
     }
-    let key = keys::vote(id, custodian);
-    match run.state.read::<Vote>(&key) {
+    let (key, epoch) = (keys::vote(id, custodian), run.ledger.custodians.epoch);
+    match run.state.read::<Vote>(&key).filter(|earlier| earlier.epoch == epoch) {
         // A second vote changes nothing, but may bring the result that the first left out.
         Some(earlier) if earlier.digest != attestation.digest => return,
         Some(_) => {}
         None => {
-            run.state.put(key, &Vote { digest: attestation.digest, signature: attestation.signature });
+            let (digest, signature) = (attestation.digest, attestation.signature);
+            run.state.put(key, &Vote { epoch, digest, signature });
         }
     }
     let candidate = keys::candidate(id, attestation.digest);
@@ -123,25 +125,27 @@ fn vote<B: Backing>(run: &mut Execution<'_, B>, custodian: CustodianId, attestat
 fn ready<B: Backing>(run: &mut Execution<'_, B>, id: TransactionId) -> Option<Pending> {
     let mut pending = run.state.read::<Pending>(&keys::pending(id))?;
     if pending.ready.is_none() {
-        let votes = votes(&run.state, id);
-        let threshold = usize::from(run.ledger.genesis.custody_threshold);
-        let enough = |digest: &Digest| votes.iter().filter(|(_, v)| v.digest == *digest).count() >= threshold;
-        let digest = votes.iter().map(|(_, v)| v.digest).find(enough)?;
+        let set = &run.ledger.custodians;
+        let votes: Vec<Vote> = votes(&run.state, id, set.epoch).into_iter().map(|(_, vote)| vote).collect();
+        let enough = |digest: &Digest| votes.iter().filter(|v| v.digest == *digest).count() >= set.enough();
+        let digest = votes.iter().map(|v| v.digest).find(enough)?;
         if !run.state.has(&keys::candidate(id, digest)) {
             return None;
         }
-        pending.ready = Some(digest);
+        pending.ready = Some((digest, set.epoch));
         run.state.put(keys::pending(id), &pending);
     }
     Some(pending)
 }
 
-fn votes<B: Backing>(state: &Overlay<'_, B>, id: TransactionId) -> Vec<(CustodianId, Vote)> {
+/// Votes on a request by custodians of one epoch.
+fn votes<B: Backing>(state: &Overlay<'_, B>, id: TransactionId, epoch: u32) -> Vec<(CustodianId, Vote)> {
     let entries = state.scan(&keys::votes(id)).into_iter();
     entries
         .filter_map(|(key, value)| {
             let number = key[key.len().saturating_sub(2)..].try_into().ok()?;
-            Some((CustodianId(u16::from_be_bytes(number)), Vote::from_bytes(&value).ok()?))
+            let vote = Vote::from_bytes(&value).ok().filter(|vote| vote.epoch == epoch)?;
+            Some((CustodianId(u16::from_be_bytes(number)), vote))
         })
         .collect()
 }
@@ -157,7 +161,7 @@ fn finalise_contracts<B: Backing>(run: &mut Execution<'_, B>) {
 
 /// Makes a ready result final: its writes take effect, its points are posted.
 fn finalise<B: Backing>(run: &mut Execution<'_, B>, id: TransactionId, pending: Pending) {
-    let Some(digest) = pending.ready else { return };
+    let Some((digest, epoch)) = pending.ready else { return };
     let (Some(mut status), Some(result)) = (
         run.state.read::<RequestStatus>(&keys::request(id)),
         run.state.read::<SealedResult>(&keys::candidate(id, digest)),
@@ -172,13 +176,13 @@ fn finalise<B: Backing>(run: &mut Execution<'_, B>, id: TransactionId, pending: 
     for (owner, price) in &pending.prices {
         points::transfer(&mut run.state, status.asker, *owner, *price);
     }
-    let signed: Vec<(CustodianId, Signature)> = votes(&run.state, id)
+    let signed: Vec<(CustodianId, Signature)> = votes(&run.state, id, epoch)
         .into_iter()
         .filter(|(_, vote)| vote.digest == digest)
         .map(|(custodian, vote)| (custodian, vote.signature))
         .collect();
     let custodians = signed.iter().map(|(custodian, _)| *custodian).collect();
-    status.state = RequestState::Finalised { height: run.height, digest, custodians };
+    status.state = RequestState::Finalised { height: run.height, digest, epoch, custodians };
     run.state.put(keys::request(id), &status);
     run.state.put(keys::result(id), &result);
     run.state.put(keys::signatures(id), &ResultSignatures(signed));

@@ -8,10 +8,12 @@ use super::requests::{Pending, RequestState, RequestStatus, Seen, TransactionOut
 use super::{Applied, Head, Ledger, attest, keys, points, submission, tree};
 use crate::block::{Block, Certificate, CertifiedBlock};
 use crate::codec::{Decode, Encode};
+use crate::custodians::ChangeFault;
 use crate::publication;
 use crate::state::feed::CustodyFeed;
 use crate::transaction::{
-    DepartmentId, Height, Payload, SealedRecord, SignedTransaction, Signer, TransactionId, VerifiedTransaction,
+    CustodianChange, DepartmentId, Height, Payload, SealedRecord, SignedTransaction, Signer, TransactionId,
+    VerifiedTransaction,
 };
 
 /// A block in execution.
@@ -104,6 +106,7 @@ impl<B: Backing> Execution<'_, B> {
             (Payload::Attest { attestations }, Signer::Custodian(custodian)) => {
                 attest::attest(self, custodian, attestations)?;
             }
+            (Payload::Custodians(change), Signer::Custodian(_)) => self.custodians(verified, change)?,
             (Payload::Request(request), Signer::Department(asker)) => return self.ask(verified, asker, request),
             (Payload::Submit { records }, Signer::Department(sender)) => self.submit(sender, records)?,
             (Payload::Publish { source }, Signer::Department(sender)) => {
@@ -128,6 +131,20 @@ impl<B: Backing> Execution<'_, B> {
             (_, sender) => return Err(super::Refusal::SenderMayNot(sender).to_string()),
         }
         Ok(TransactionOutcome::Done)
+    }
+
+    /// Others keep custody from the next block on: in this one the present custodians' signatures still count.
+    fn custodians(&mut self, verified: &VerifiedTransaction, change: &CustodianChange) -> Result<(), String> {
+        let ledger = self.ledger;
+        let followed = ledger.custodians.follow(&ledger.genesis, change, verified.custodians());
+        let set = followed.map_err(|fault| fault.to_string())?;
+        if self.state.has(&keys::custodians(set.epoch)) {
+            return Err(ChangeFault::Epoch.to_string());
+        }
+        self.state.put(keys::custodians(set.epoch), &set);
+        self.state.put(keys::CUSTODIANS.to_vec(), &set);
+        self.feed.custodians = Some(set);
+        Ok(())
     }
 
     fn submit(&mut self, sender: DepartmentId, records: &[SealedRecord]) -> Result<(), String> {

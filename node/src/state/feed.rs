@@ -5,6 +5,7 @@
 use crate::block::Timestamp;
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::Digest;
+use crate::custodians::CustodianSet;
 use crate::transaction::{
     DepartmentId, Height, RecordId, Request, SOURCE_BYTES_MAX, SealedRecord, SealedResult, TransactionId,
 };
@@ -78,6 +79,8 @@ pub struct CustodyFeed {
     pub finalised: Vec<FinalisedRequest>,
     /// Requests that expired in this block.
     pub expired: Vec<TransactionId>,
+    /// Custodians from the next block on, if they change.
+    pub custodians: Option<CustodianSet>,
 }
 
 impl Encode for ActivatedModule {
@@ -166,6 +169,7 @@ impl Encode for CustodyFeed {
         out.list(&self.requests);
         out.list(&self.finalised);
         out.list(&self.expired);
+        out.option(self.custodians.as_ref());
     }
 }
 impl Decode for CustodyFeed {
@@ -179,6 +183,7 @@ impl Decode for CustodyFeed {
             requests: input.list(FEED_ITEMS_MAX)?,
             finalised: input.list(FEED_ITEMS_MAX)?,
             expired: input.list(FEED_ITEMS_MAX)?,
+            custodians: input.option()?,
         })
     }
 }

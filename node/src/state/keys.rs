@@ -7,6 +7,8 @@ use crate::transaction::{CustodianId, DepartmentId, Handle, Height, RecordId, Tr
 
 /// Height, digest, time of the last block and the last sequence number: [`super::Head`].
 pub const HEAD: &[u8] = b"meta/head";
+/// The present custodians; absent while they are the founding ones.
+pub const CUSTODIANS: &[u8] = b"custodians/present";
 /// Prefix of the module register.
 pub const MODULES: &[u8] = b"module/";
 /// Prefix of pending contracts, in sequence order.
@@ -22,6 +24,10 @@ fn key(family: &str, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
+/// The custodians of an epoch, for receipts of what they attested.
+pub fn custodians(epoch: u32) -> Vec<u8> {
+    key("custodians/epoch/", &[&epoch.to_be_bytes()])
+}
 /// A module's register entry.
 pub fn module(source: Digest) -> Vec<u8> {
     key("module/", &[&source.0])

@@ -53,6 +53,8 @@ pub enum RequestState {
         height: Height,
         /// Digest of the result.
         digest: Digest,
+        /// The epoch of the custodians that attested it.
+        epoch: u32,
         /// Custodians whose equal attestations made it final.
         custodians: Vec<CustodianId>,
     },
@@ -107,13 +109,15 @@ pub struct Pending {
     pub expires: Height,
     /// Points due to owners, one entry a declared read.
     pub prices: Vec<(DepartmentId, u32)>,
-    /// The digest that enough custodians attested and whose result is on the ledger.
-    pub ready: Option<Digest>,
+    /// The digest that enough custodians attested and whose result is on the ledger, and their epoch.
+    pub ready: Option<(Digest, u32)>,
 }
 
 /// A custodian's vote on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Vote {
+    /// The custodian's epoch: votes of custodians that others have followed do not count.
+    pub(super) epoch: u32,
     pub(super) digest: Digest,
     pub(super) signature: Signature,
 }
@@ -176,10 +180,11 @@ impl Encode for RequestState {
                 out.u16(owner.0);
             }
             Self::Pending => out.u8(2),
-            Self::Finalised { height, digest, custodians } => {
+            Self::Finalised { height, digest, epoch, custodians } => {
                 out.u8(3);
                 height.encode(out);
                 digest.encode(out);
+                out.u32(*epoch);
                 out.u16(u16::try_from(custodians.len()).expect("at most CUSTODIANS_MAX custodians"));
                 for custodian in custodians {
                     out.u16(custodian.0);
@@ -202,10 +207,10 @@ impl Decode for RequestState {
             },
             2 => Self::Pending,
             3 => {
-                let (height, digest) = (Height::decode(input)?, Digest::decode(input)?);
+                let (height, digest, epoch) = (Height::decode(input)?, Digest::decode(input)?, input.u32()?);
                 let n = bounded(input.u16()?, CUSTODIANS_MAX)?;
                 let custodians = (0..n).map(|_| Ok(CustodianId(input.u16()?))).collect::<Result<_, DecodeError>>()?;
-                Self::Finalised { height, digest, custodians }
+                Self::Finalised { height, digest, epoch, custodians }
             }
             4 => Self::Expired { height: Height::decode(input)? },
             _ => return Err(DecodeError::Malformed),
@@ -266,7 +271,11 @@ impl Encode for Pending {
             out.u16(owner.0);
             out.u32(*points);
         }
-        out.option(self.ready.as_ref());
+        out.bool(self.ready.is_some());
+        if let Some((digest, epoch)) = self.ready {
+            digest.encode(out);
+            out.u32(epoch);
+        }
     }
 }
 impl Decode for Pending {
@@ -275,19 +284,21 @@ impl Decode for Pending {
         let n = bounded(input.u16()?, DEPARTMENTS_MAX)?;
         let prices =
             (0..n).map(|_| Ok((DepartmentId(input.u16()?), input.u32()?))).collect::<Result<_, DecodeError>>()?;
-        Ok(Self { sequence, contract, expires, prices, ready: input.option()? })
+        let ready = if input.bool()? { Some((Digest::decode(input)?, input.u32()?)) } else { None };
+        Ok(Self { sequence, contract, expires, prices, ready })
     }
 }
 
 impl Encode for Vote {
     fn encode(&self, out: &mut Writer) {
+        out.u32(self.epoch);
         self.digest.encode(out);
         self.signature.encode(out);
     }
 }
 impl Decode for Vote {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { digest: Digest::decode(input)?, signature: Signature::decode(input)? })
+        Ok(Self { epoch: input.u32()?, digest: Digest::decode(input)?, signature: Signature::decode(input)? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the ledger: a small town with real modules, compiled and judged natively. Owns nothing outside tests.
 //! Invariant: every expectation is written from the rules, not from the ledger's own output. Must not know: consensus.
 
+mod custodians;
 mod determinism;
 mod publication;
 mod requests;

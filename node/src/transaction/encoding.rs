@@ -204,6 +204,10 @@ impl Encode for Payload {
                 out.u8(6);
                 out.list(attestations);
             }
+            Self::Custodians(change) => {
+                out.u8(7);
+                change.encode(out);
+            }
         }
     }
 }
@@ -216,7 +220,48 @@ impl Decode for Payload {
             4 => Self::Submit { records: input.list(SUBMISSION_RECORDS_MAX)? },
             5 => Self::Request(Request::decode(input)?),
             6 => Self::Attest { attestations: input.list(ATTESTATIONS_MAX)? },
+            7 => Self::Custodians(CustodianChange::decode(input)?),
             _ => return Err(DecodeError::Malformed),
+        })
+    }
+}
+impl Encode for CustodianEntry {
+    fn encode(&self, out: &mut Writer) {
+        out.u16(self.id.0);
+        out.text(&self.name);
+        self.signing_key.encode(out);
+        out.raw(&self.share_key);
+        out.raw(&self.sealing_key);
+    }
+}
+impl Decode for CustodianEntry {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: CustodianId(input.u16()?),
+            name: input.text(NAME_BYTES_MAX)?,
+            signing_key: PublicKey::decode(input)?,
+            share_key: input.array()?,
+            sealing_key: input.array()?,
+        })
+    }
+}
+impl Encode for CustodianChange {
+    fn encode(&self, out: &mut Writer) {
+        out.u32(self.epoch);
+        out.u16(self.threshold);
+        self.transcript.encode(out);
+        out.list(&self.custodians);
+        out.list(&self.confirmations);
+    }
+}
+impl Decode for CustodianChange {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            epoch: input.u32()?,
+            threshold: input.u16()?,
+            transcript: Digest::decode(input)?,
+            custodians: input.list(CUSTODIANS_MAX)?,
+            confirmations: input.list(CUSTODIANS_MAX)?,
         })
     }
 }
@@ -243,7 +288,7 @@ impl Decode for Transaction {
 impl Encode for SignedTransaction {
     fn encode(&self, out: &mut Writer) {
         self.body.encode(out);
-        out.u8(u8::try_from(self.signatures.len()).expect("at most 16 signatures"));
+        out.u8(u8::try_from(self.signatures.len()).expect("at most SIGNATURES_MAX signatures"));
         for (who, signature) in &self.signatures {
             who.encode(out);
             signature.encode(out);
@@ -254,7 +299,7 @@ impl Decode for SignedTransaction {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let body = Transaction::decode(input)?;
         let n = input.u8()?;
-        if n > 16 {
+        if usize::from(n) > SIGNATURES_MAX {
             return Err(DecodeError::TooLong);
         }
         let signatures = (0..n)

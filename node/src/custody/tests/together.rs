@@ -5,6 +5,7 @@ use super::world::{Asked, Town, outcome, receiving};
 use super::{eligibility, settled, title};
 use crate::codec::Decode as _;
 use crate::crypto::{Digest, PublicKey};
+use crate::custodians::CustodianSet;
 use crate::custody::envelope::{EnvelopeError, OpenCapsule, Use, open_record};
 use crate::custody::execute::AuditLine;
 use crate::custody::openings::{OpeningMessage, Openings};
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 /// A custodian outside its process, with all keys of the one it was, that does as it likes.
 fn rogue(town: &Town, id: CustodianId, share: KeyShare) -> Openings {
-    Openings::new(&town.genesis, id, share, receiving(id.0))
+    Openings::new(&town.genesis, &CustodianSet::founding(&town.genesis), id, Some(share), receiving(id.0))
 }
 
 /// Makes the rogue's part for whatever opening `plain` lacks, as if `asked` had come to it.

@@ -12,12 +12,13 @@ use crate::custody::execute::{Custodian, CustodianKeys};
 use crate::custody::handles::{HandleKey, handles_of};
 use crate::custody::openings::OpeningMessage;
 use crate::custody::protocol::{CustodyOrder, CustodyReport};
+use crate::custody::seat::ShareShelf;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
-use crate::threshold::DealtKey;
+use crate::threshold::{DealtKey, KeyShare};
 use crate::transaction::{
-    CapsuleId, CustodianId, DepartmentId, Exchange, Height, Payload, RecordId, SealedRecord, SealedResult, Signer,
+    CapsuleId, CustodianId, DepartmentId, Exchange, Height, Payload, RecordId, SealedRecord, SealedResult,
     TransactionId,
 };
 use guiju_compiler::package::{Package, compile};
@@ -65,6 +66,25 @@ impl CapsuleStore for Shelf {
     }
 }
 
+/// Shares of all custodians by number and epoch, wherever they are kept.
+pub(super) type AllShares = Rc<RefCell<BTreeMap<(CustodianId, u32), KeyShare>>>;
+
+/// One custodian's.
+struct Shares {
+    custodian: CustodianId,
+    all: AllShares,
+}
+
+impl ShareShelf for Shares {
+    fn share(&self, epoch: u32) -> std::io::Result<Option<KeyShare>> {
+        Ok(self.all.borrow().get(&(self.custodian, epoch)).cloned())
+    }
+    fn wipe_before(&mut self, epoch: u32) -> std::io::Result<()> {
+        self.all.borrow_mut().retain(|(of, e), _| *of != self.custodian || *e >= epoch);
+        Ok(())
+    }
+}
+
 /// What one custodian said of one request.
 pub(super) struct Said {
     pub(super) custodian: usize,
@@ -90,6 +110,7 @@ pub(super) struct Town {
     standard: Digest,
     policies: Digest,
     custody: DealtKey,
+    pub(super) shares: AllShares,
     rng: ChaCha20Rng,
     pub(super) custodians: Vec<Custodian<Shelf>>,
     pub(super) shelves: Vec<Shelf>,
@@ -185,6 +206,7 @@ impl Town {
         let file = |text: &&str| SourceFile { name: String::new(), text: (*text).to_owned() };
         let compiled = compile(&LAW.iter().map(file).collect::<Vec<_>>());
         let package = compiled.package.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let shares = (1..=4).map(|n| ((CustodianId(n), 0), custody.share(CustodianId(n)))).collect();
         let [standard, policies, sharing] = LAW.map(CompiledModule::source_hash);
         let mut town = Self {
             genesis,
@@ -192,6 +214,7 @@ impl Town {
             standard,
             policies,
             custody,
+            shares: Rc::new(RefCell::new(shares)),
             rng,
             custodians: Vec::new(),
             shelves: (0..4).map(|_| Shelf::default()).collect(),
@@ -228,11 +251,20 @@ impl Town {
         let keys = CustodianKeys {
             id,
             signing: signing(0x30, id.0),
-            share: self.custody.share(id),
+            shares: Box::new(Shares { custodian: id, all: self.shares.clone() }),
             index: index_secret(),
             sealing: receiving(id.0),
         };
         Custodian::new(self.genesis.clone(), keys, self.shelves[index].clone()).expect("handle keys open")
+    }
+
+    /// A further custodian with the capsules that the first has, fed all blocks. Returns its place.
+    pub(super) fn join(&mut self) -> usize {
+        let index = self.custodians.len();
+        self.shelves.push(self.shelves[0].clone());
+        self.custodians.push(self.custodian(index));
+        assert!(self.restart(index).is_empty());
+        index
     }
 
     /// Ends a custodian and starts it again: everything but its capsules is gone, and all blocks are fed again.
@@ -256,8 +288,8 @@ impl Town {
             self.reported.push(bytes);
             match report {
                 CustodyReport::Transaction(signed) => {
-                    let key = self.genesis.key_of(Signer::Custodian(CustodianId(index as u16 + 1)));
-                    let verified = signed.verify(self.genesis.chain_id(), |_| key).expect("signed");
+                    let key = signing(0x30, index as u16 + 1).public();
+                    let verified = signed.verify(self.genesis.chain_id(), |_| Some(key)).expect("signed");
                     let Payload::Attest { attestations } = &verified.body().payload else { panic!("attests") };
                     said.extend(attestations.iter().map(|a| Said {
                         custodian: index,
@@ -279,8 +311,8 @@ impl Town {
         let height = Height(self.fed.len() as u64 + 1);
         let feed = CustodyFeed { height, time: Timestamp(height.0), day: self.day, ..feed };
         self.fed.push(feed.clone());
-        let mut said: Vec<Said> =
-            (0..4).flat_map(|index| self.order(index, CustodyOrder::Feed(feed.clone()))).collect();
+        let all = 0..self.custodians.len();
+        let mut said: Vec<Said> = all.flat_map(|index| self.order(index, CustodyOrder::Feed(feed.clone()))).collect();
         said.extend(self.carry());
         said
     }
@@ -293,7 +325,7 @@ impl Town {
                 if let Some(bend) = self.bend {
                     bend(from, &mut message);
                 }
-                for index in 0..4 {
+                for index in 0..self.custodians.len() {
                     let meant = index != from && to.is_none_or(|key| key == node(index));
                     if meant && !self.silent.contains(&from) && !self.silent.contains(&index) {
                         let order = CustodyOrder::Opening { from: node(from), message: message.clone() };

@@ -118,7 +118,7 @@ fn three_of_four_custodians_make_a_result_final_whatever_the_fourth_says() {
     let last = world.attest(1, vec![last]);
     let applied = world.block(vec![last]);
     let custodians = [1, 2, 3].map(CustodianId).to_vec();
-    let state = RequestState::Finalised { height: applied.height, digest: honest.digest(id), custodians };
+    let state = RequestState::Finalised { height: applied.height, digest: honest.digest(id), epoch: 0, custodians };
     assert_eq!(world.state(id), state);
     assert_eq!(world.ledger.result(id), Some(honest.clone()));
     assert_eq!(applied.feed.finalised[0].result, honest);

@@ -26,7 +26,7 @@ pub(crate) const EXPIRY: u64 = 10;
 const NOON: u64 = 1_551_412_800_000;
 pub(crate) const TODAY: i32 = 17_956;
 
-fn keypair(family: u8, number: u16) -> Keypair {
+pub(crate) fn keypair(family: u8, number: u16) -> Keypair {
     let mut seed = [family; 32];
     seed[..2].copy_from_slice(&number.to_be_bytes());
     Keypair::from_seed(seed)
