@@ -1,12 +1,13 @@
-//! What members put on the board: dealings and confirmations, signed. Owns their bytes and their text form, a first line
+//! What is put on the board: dealings, confirmations and endorsements, signed. Owns their bytes and their text form, a first line
 //! that says what it is and hexadecimal below. Invariant: one message has one text. Must not know: whether it holds.
 
-use super::SIGNED;
+use super::{Outcome, SIGNED};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::crypto::{Digest, Keypair, PublicKey, Signature, hex, unhex};
+use crate::crypto::{Digest, Keypair, PublicKey, Purpose, Signature, hex, unhex};
+use crate::custodians::confirmed_bytes;
 use crate::genesis::CUSTODIANS_MAX;
 use crate::threshold::dealing::Commitments;
-use crate::transaction::CustodianId;
+use crate::transaction::{CustodianId, Height, Signer, Transaction};
 
 /// Largest message, in bytes of its text.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -53,6 +54,10 @@ impl Dealing {
         self.dealer == member && key.verify(SIGNED, &self.signed(), &self.signature)
     }
 
+    /// Who deals, as it says.
+    pub fn dealer(&self) -> CustodianId {
+        self.dealer
+    }
     pub(super) fn plan(&self) -> Digest {
         self.plan
     }
@@ -98,14 +103,13 @@ impl Dealing {
 }
 
 impl Confirmation {
-    pub(super) fn sign(by: CustodianId, transcript: Digest, index_key: [u8; 32], signing: &Keypair) -> Self {
-        let mut word = Self { by, transcript, index_key, signature: Signature([0; 64]) };
-        word.signature = signing.sign(SIGNED, &word.signed());
-        word
+    pub(super) fn sign(by: CustodianId, outcome: &Outcome, signing: &Keypair) -> Self {
+        let signature = signing.sign(SIGNED, &confirmed_bytes(by, outcome.digest()));
+        Self { by, transcript: outcome.transcript, index_key: outcome.index_key, signature }
     }
 
-    pub(super) fn is_of(&self, member: CustodianId, key: PublicKey) -> bool {
-        self.by == member && key.verify(SIGNED, &self.signed(), &self.signature)
+    pub(super) fn is_of(&self, member: CustodianId, key: PublicKey, outcome: &Outcome) -> bool {
+        self.by == member && key.verify(SIGNED, &confirmed_bytes(member, outcome.digest()), &self.signature)
     }
 
     pub(super) fn by(&self) -> CustodianId {
@@ -117,18 +121,8 @@ impl Confirmation {
     pub(super) fn index_key(&self) -> [u8; 32] {
         self.index_key
     }
-
-    fn signed(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.text("confirmation");
-        self.encode_unsigned(&mut out);
-        out.into_bytes()
-    }
-
-    fn encode_unsigned(&self, out: &mut Writer) {
-        out.u16(self.by.0);
-        self.transcript.encode(out);
-        out.raw(&self.index_key);
+    pub(super) fn signature(&self) -> Signature {
+        self.signature
     }
 
     /// The text that goes on the board.
@@ -139,6 +133,59 @@ impl Confirmation {
     /// Reads a text from the board. Errors if it is none.
     pub fn from_text(text: &str) -> Result<Self, DecodeError> {
         Self::from_bytes(&bytes("GUIJU CONFIRMATION 1", text)?)
+    }
+}
+
+/// A present custodian's signature on the transaction that tells the ledger of the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endorsement {
+    by: CustodianId,
+    valid_until: Height,
+    signature: Signature,
+}
+
+impl Endorsement {
+    /// The endorsement of `body`, by a present custodian.
+    pub fn sign(body: &Transaction, by: CustodianId, signing: &Keypair) -> Self {
+        let signature = signing.sign(Purpose::Transaction, &body.to_bytes());
+        Self { by, valid_until: body.valid_until, signature }
+    }
+
+    /// Last height at which the endorsed transaction can be in a block.
+    pub fn valid_until(&self) -> Height {
+        self.valid_until
+    }
+
+    /// Who endorses, and its signature.
+    pub fn signature(&self) -> (Signer, Signature) {
+        (Signer::Custodian(self.by), self.signature)
+    }
+
+    /// The text that goes on the board.
+    pub fn to_text(&self) -> String {
+        text("GUIJU ENDORSEMENT 1", &self.to_bytes())
+    }
+
+    /// Reads a text from the board. Errors if it is none.
+    pub fn from_text(text: &str) -> Result<Self, DecodeError> {
+        Self::from_bytes(&bytes("GUIJU ENDORSEMENT 1", text)?)
+    }
+}
+
+impl Encode for Endorsement {
+    fn encode(&self, out: &mut Writer) {
+        out.u16(self.by.0);
+        self.valid_until.encode(out);
+        self.signature.encode(out);
+    }
+}
+impl Decode for Endorsement {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            by: CustodianId(input.u16()?),
+            valid_until: Height::decode(input)?,
+            signature: Signature::decode(input)?,
+        })
     }
 }
 
@@ -185,7 +232,9 @@ impl Decode for Dealing {
 
 impl Encode for Confirmation {
     fn encode(&self, out: &mut Writer) {
-        self.encode_unsigned(out);
+        out.u16(self.by.0);
+        self.transcript.encode(out);
+        out.raw(&self.index_key);
         self.signature.encode(out);
     }
 }

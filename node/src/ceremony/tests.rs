@@ -22,13 +22,13 @@ fn member(n: u16) -> Member {
 }
 
 fn plan() -> Plan {
-    Plan::new("试链".to_owned(), 3, (1..=4).map(member).collect()).expect("a plan")
+    Plan::new("试链".to_owned(), 3, (1..=4).map(member).collect(), None).expect("a plan")
 }
 
 fn dealings() -> BTreeMap<CustodianId, Dealing> {
     let deal = |n: u16| {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(n));
-        (CustodianId(n), deal(&plan(), &founder(n).signing, &mut rng).expect("deals"))
+        (CustodianId(n), deal(&plan(), &founder(n).signing, None, &mut rng).expect("deals"))
     };
     (1..=4).map(deal).collect()
 }
@@ -143,7 +143,7 @@ fn a_member_that_deals_one_a_wrong_part_is_named_by_it() {
 fn two_boards_are_noticed_when_words_are_compared() {
     let one = dealings();
     let mut other = one.clone();
-    let again = deal(&plan(), &founder(4).signing, &mut ChaCha20Rng::seed_from_u64(99)).expect("deals");
+    let again = deal(&plan(), &founder(4).signing, None, &mut ChaCha20Rng::seed_from_u64(99)).expect("deals");
     other.insert(CustodianId(4), again);
     let mut words = confirmations(&one);
     words.insert(CustodianId(3), confirmations(&other)[&CustodianId(3)].clone());
@@ -161,7 +161,7 @@ fn a_plan_names_distinct_members_and_a_threshold_among_them() {
     assert_eq!(Plan::parse(&text).as_ref(), Ok(&plan()));
     assert_eq!(Plan::parse(&format!("# 说明\n{text}")).expect("comments are nothing").digest(), plan().digest());
     let with = |threshold, numbers: &[u16]| {
-        Plan::new("试链".to_owned(), threshold, numbers.iter().map(|n| member(*n)).collect())
+        Plan::new("试链".to_owned(), threshold, numbers.iter().map(|n| member(*n)).collect(), None)
     };
     assert!(with(2, &[1, 2]).is_ok());
     for (threshold, numbers) in [(1, &[1, 2][..]), (3, &[1, 2]), (2, &[1, 1]), (2, &[0, 1]), (2, &[])] {
@@ -169,7 +169,7 @@ fn a_plan_names_distinct_members_and_a_threshold_among_them() {
     }
     let mut twin = member(2);
     twin.sealing_key = member(1).sealing_key;
-    assert!(Plan::new("试链".to_owned(), 2, vec![member(1), twin]).is_err());
+    assert!(Plan::new("试链".to_owned(), 2, vec![member(1), twin], None).is_err());
     for wrong in [
         "",
         "threshold = 3",
@@ -178,6 +178,119 @@ fn a_plan_names_distinct_members_and_a_threshold_among_them() {
     ] {
         assert!(Plan::parse(wrong).is_err(), "{wrong}");
     }
-    let stranger = deal(&plan(), &founder(9).signing, &mut ChaCha20Rng::seed_from_u64(1));
+    let stranger = deal(&plan(), &founder(9).signing, None, &mut ChaCha20Rng::seed_from_u64(1));
     assert_eq!(stranger.err(), Some(CeremonyFault::NotAMember));
+}
+
+/// What four founders took home, and the chain's custody.
+fn founded() -> (Vec<Keys>, Outcome) {
+    let dealings = dealings();
+    let homes: Vec<_> = (1..=4).map(|n| finished(n, &dealings).expect("finishes")).collect();
+    let outcome = homes[0].1.clone();
+    (homes.into_iter().map(|(keys, _)| keys).collect(), outcome)
+}
+
+/// 4 leaves and 5 comes; 1, 3 and 4 deal.
+fn handover(outcome: &Outcome) -> Plan {
+    let present = Present {
+        epoch: outcome.epoch,
+        threshold: 3,
+        custody_key: outcome.custody_key,
+        index_key: outcome.index_key,
+        custodians: outcome.entries(&plan()),
+        dealers: [1, 3, 4].map(CustodianId).to_vec(),
+    };
+    Plan::new("试链".to_owned(), 3, [1, 2, 3, 5].map(member).to_vec(), Some(present)).expect("a plan")
+}
+
+fn handed(plan: &Plan, homes: &[Keys]) -> BTreeMap<CustodianId, Dealing> {
+    let deal = |n: u16| {
+        let mut rng = ChaCha20Rng::seed_from_u64(u64::from(n));
+        let kept = Some(&homes[usize::from(n) - 1]);
+        (CustodianId(n), deal(plan, &founder(n).signing, kept, &mut rng).expect("deals"))
+    };
+    [1, 3, 4].map(deal).into()
+}
+
+#[test]
+fn a_key_is_handed_on_and_the_ledger_takes_the_change() {
+    let (homes, old) = founded();
+    let plan = handover(&old);
+    assert_eq!(Plan::parse(&plan.to_toml()).as_ref(), Ok(&plan));
+    let dealings = handed(&plan, &homes);
+    let mut words = BTreeMap::new();
+    for n in [1, 2, 3, 5] {
+        let (keys, outcome) = finish(&plan, CustodianId(n), &founder(n).sealing, &dealings).expect("finishes");
+        assert_eq!((outcome.custody_key, outcome.index_key), (old.custody_key, old.index_key), "the keys stay");
+        assert_eq!(keys.index.public(), old.index_key);
+        assert!(old.share_keys.values().all(|share| *share != keys.share.public()), "every share is another");
+        words.insert(CustodianId(n), confirm(&outcome, CustodianId(n), &founder(n).signing));
+    }
+    let outcome = check(&plan, &dealings, &words).expect("stands");
+    assert_eq!(outcome.epoch, 1);
+    let mut genesis = crate::state::tests::world::genesis();
+    (genesis.custodians, genesis.custody_threshold) = (old.entries(&self::plan()), 3);
+    (genesis.custody_key, genesis.index_key) = (old.custody_key, old.index_key);
+    let founding = crate::custodians::CustodianSet::founding(&genesis);
+    let change = outcome.change(&plan, &words);
+    let set = founding.follow(&genesis, &change, [1, 3, 4].map(CustodianId).into_iter()).expect("follows");
+    assert_eq!((set.epoch, set.highest), (1, CustodianId(5)));
+}
+
+#[test]
+fn who_hands_on_hands_on_what_it_keeps() {
+    let (homes, old) = founded();
+    let plan = handover(&old);
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    // Another's share, none, and one who is not to deal.
+    let others = deal(&plan, &founder(1).signing, Some(&homes[1]), &mut rng);
+    assert_eq!(others.err(), Some(CeremonyFault::OtherKeys));
+    assert_eq!(deal(&plan, &founder(1).signing, None, &mut rng).err(), Some(CeremonyFault::OtherKeys));
+    assert_eq!(deal(&plan, &founder(2).signing, Some(&homes[1]), &mut rng).err(), Some(CeremonyFault::NotAMember));
+    // A dishonest one makes a share up, or hands on another index key.
+    let honest = handed(&plan, &homes);
+    let spoilt = |share: &KeyShare, index: [u8; 32]| {
+        let receivers: Vec<CustodianId> = plan.members().iter().map(|m| m.id).collect();
+        let dealer = CustodianId(3);
+        let (commitments, parts) = deal_parts(&[1; 32], Some(share), 3, context(&plan, dealer), &receivers);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let boxed = |(member, part): (&Member, &Part)| {
+            let plain = [part.to_bytes().as_slice(), &index].concat();
+            let binding = binding(&plan, dealer, member.id);
+            let (key, sealed) = seal_to(&mut rng, &member.sealing_key, Use::Dealing, &binding, &plain).expect("seals");
+            (member.id, key, sealed)
+        };
+        let boxes = plan.members().iter().zip(parts.values()).map(boxed).collect();
+        let dealing = Dealing::sign(plan.digest(), dealer, commitments, commit(&index), boxes, &founder(3).signing);
+        let mut dealings = honest.clone();
+        dealings.insert(dealer, dealing);
+        finish(&plan, CustodianId(5), &founder(5).sealing, &dealings).map(drop)
+    };
+    assert_eq!(spoilt(&homes[2].share, *homes[2].index.to_bytes()), Ok(()));
+    for (share, index) in [(&homes[0].share, *homes[2].index.to_bytes()), (&homes[2].share, [5; 32])] {
+        assert!(matches!(spoilt(share, index), Err(CeremonyFault::Unsound(CustodianId(3), _))));
+    }
+}
+
+#[test]
+fn a_handover_is_dealt_by_as_many_holders_as_open_together() {
+    let (_, old) = founded();
+    let good = handover(&old).present().expect("a handover").clone();
+    let with = |bend: fn(&mut Present)| {
+        let mut present = good.clone();
+        bend(&mut present);
+        Plan::new("试链".to_owned(), 3, [1, 2, 3, 5].map(member).to_vec(), Some(present))
+    };
+    let bends: [fn(&mut Present); 6] = [
+        |p| p.dealers.truncate(2),
+        |p| p.dealers.push(CustodianId(2)),
+        |p| p.dealers[0] = CustodianId(5),
+        |p| p.dealers[0] = p.dealers[1],
+        |p| p.custodians[0].share_key = p.custodians[1].share_key,
+        |p| p.custodians[0].signing_key = founder(9).signing.public(),
+    ];
+    assert!(with(|_| {}).is_ok());
+    for (at, bend) in bends.into_iter().enumerate() {
+        assert!(matches!(with(bend), Err(CeremonyFault::Plan(_))), "{at}");
+    }
 }
