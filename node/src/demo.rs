@@ -5,6 +5,7 @@
 pub mod actors;
 pub mod cluster;
 mod founding;
+mod handover;
 mod progress;
 mod publish;
 mod purchase;
@@ -112,6 +113,9 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
     let (liens, lien_checks) = race::check_liens(&session, &departments, &package, &city, &seized)?;
     facts.liens = liens;
 
+    let (handed, asked) = handover::run(&session, &departments, &mut cluster, &package, &city)?;
+    facts.handover = handed;
+
     let level = cluster.level()?;
     facts.nodes = (0..cluster.len())
         .zip(&level)
@@ -122,7 +126,7 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
         })
         .collect();
     facts.blocks = level.first().map_or(0, |status| status.height.0);
-    let requests: Vec<_> = decided.requests.iter().chain(&raced.requests).copied().collect();
+    let requests: Vec<_> = asked.iter().chain(&decided.requests).chain(&raced.requests).copied().collect();
     facts.receipts = receipts::write_and_verify(&cluster.gateway(1), &requests, folder.path())?;
     for (name, latencies) in [
         ("submission", submissions),

@@ -5,7 +5,7 @@ use crate::client::{ClientFault, Gateway, NodeStatus};
 use crate::demo::DemoFault;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,11 @@ impl Cluster {
     /// A node's name.
     pub fn name(&self, index: usize) -> &str {
         &self.nodes[index].site.name
+    }
+
+    /// A node's data folder.
+    pub fn folder(&self, index: usize) -> &Path {
+        &self.nodes[index].site.folder
     }
 
     /// The gateways of the nodes that run.

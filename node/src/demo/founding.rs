@@ -130,10 +130,10 @@ fn custody(nodes: &[NodeKeys], rng: &mut impl CryptoRng) -> Result<(Plan, Vec<(K
         sealing_key: keys.sealing.public(),
     };
     let failed = |fault: CeremonyFault| DemoFault::Stopped(fault.to_string());
-    let plan = Plan::new(CHAIN.to_owned(), THRESHOLD, (1..).zip(nodes).map(member).collect()).map_err(failed)?;
+    let plan = Plan::new(CHAIN.to_owned(), THRESHOLD, (1..).zip(nodes).map(member).collect(), None).map_err(failed)?;
     let (mut dealings, mut confirmations, mut homes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (number, keys) in (1..).zip(nodes) {
-        dealings.insert(CustodianId(number), ceremony::deal(&plan, &keys.custodian, rng).map_err(failed)?);
+        dealings.insert(CustodianId(number), ceremony::deal(&plan, &keys.custodian, None, rng).map_err(failed)?);
     }
     for (number, keys) in (1..).zip(nodes) {
         let id = CustodianId(number);

@@ -52,7 +52,7 @@ pub(super) fn decide(
         let load = in_parallel(&city.applicants, WORKERS, |applicant| {
             let (id, answer, took) = evaluate(session, departments, package, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
-            let (word, verified) = verify(session, departments, package, city, applicant)?;
+            let (_, word, verified) = verify(session, departments, package, city, applicant)?;
             finished.fetch_add(1, Ordering::Relaxed);
             let mut tally = tally.lock().expect("no thread panics while it holds this");
             count(&mut tally.1, answer);
@@ -164,13 +164,14 @@ fn shown(applicant: &Applicant, answer: Answer) -> Result<AnswerFact, DemoFault>
     })
 }
 
-fn verify(
+/// Asks the household register about an applicant: the request, the answer's word and how long it took.
+pub(super) fn verify(
     session: &Session,
     departments: &Departments,
     package: &Package,
     city: &City,
     applicant: &Applicant,
-) -> Result<(String, u64), DemoFault> {
+) -> Result<(TransactionId, String, u64), DemoFault> {
     let policy = in_force(package, "户籍核验", super::today())?;
     let resident = city
         .residents
@@ -189,10 +190,10 @@ fn verify(
         inputs: as_json(policy, resident.inputs(policy, claimed)?),
     };
     match session.ask(&question, None)? {
-        Reply::Answered { answer, took, .. } => match answer.verdict {
+        Reply::Answered { id, answer, took, .. } => match answer.verdict {
             Verdict::Decided { outcomes, .. } => {
                 let word = outcomes.first().and_then(|o| o.value.clone()).unwrap_or_else(|| "待定".to_owned());
-                Ok((word, micros(took)))
+                Ok((id, word, micros(took)))
             }
             Verdict::Refused(refusal) => Err(DemoFault::Stopped(refusal.message())),
         },

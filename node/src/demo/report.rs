@@ -111,6 +111,21 @@ pub struct RestartFact {
     pub nodes: Vec<KillFact>,
 }
 
+/// Custody handed on to other custodians while the chain runs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct HandoverFact {
+    /// The custodians' epoch after it.
+    pub epoch: u32,
+    /// The block that made it so.
+    pub height: u64,
+    /// Questions asked afterwards, with one of those who stayed down, so that the newcomer is needed.
+    pub asked: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// Custodians that still have a share of before: must be 0.
+    pub shares_left: u64,
+}
+
 /// Receipts.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ReceiptFact {
@@ -164,6 +179,8 @@ pub struct Facts {
     pub liens: LienFact,
     /// Kills.
     pub restart: RestartFact,
+    /// Custody handed on.
+    pub handover: HandoverFact,
     /// Receipts.
     pub receipts: ReceiptFact,
     /// Some answers in full.
@@ -217,6 +234,9 @@ impl Facts {
         must(self.restart.killed >= 2, "nodes were killed");
         must(self.restart.nodes.iter().any(|n| n.was_proposer), "the proposer of the moment was killed once");
         must(self.restart.decisions_while_down >= 50, "50 decisions were finalised while one node was down");
+        let handover = &self.handover;
+        must(handover.epoch == 1 && handover.answered == handover.asked, "custody was handed on and all is answered");
+        must(handover.shares_left == 0, "no custodian has a share of before");
         must(self.receipts.written > 0 && self.receipts.verified == self.receipts.written, "all receipts verify");
         must(self.receipts.damaged_refused == self.receipts.written, "damaged receipts are refused");
         must(
@@ -338,6 +358,12 @@ impl Facts {
                 kill.node, kill.decisions_while_down, kill.catch_up_ms
             )?;
         }
+        let handover = &self.handover;
+        writeln!(
+            page,
+            "\n移交托管 custody handed on: 第 {} 届自高度 {} 起 · 受托方 4 由 5 接替, 1 停机 · 问 {} 答 {} · 旧份额 {}",
+            handover.epoch, handover.height, handover.asked, handover.answered, handover.shares_left
+        )?;
         let receipts = &self.receipts;
         writeln!(
             page,

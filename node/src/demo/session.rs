@@ -107,7 +107,7 @@ impl Session {
         cosigners: &[&Department],
         payload: Payload,
     ) -> Result<SignedTransaction, DemoFault> {
-        let now = self.any_height()?;
+        let now = self.height()?;
         let mut nonce = [0; 16];
         nonce.copy_from_slice(&random()?[..16]);
         let body = Transaction {
@@ -205,7 +205,8 @@ impl Session {
             .map_err(|fault| DemoFault::Stopped(format!("a question cannot be sealed: {fault}")))
     }
 
-    fn any_height(&self) -> Result<Height, DemoFault> {
+    /// The height of some node that answers.
+    pub fn height(&self) -> Result<Height, DemoFault> {
         let since = Instant::now();
         loop {
             match self.any_gateway().status() {
