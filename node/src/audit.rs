@@ -2,6 +2,8 @@
 //! Owns the reading of audit copies. Invariant: every block's linkage and certificate was checked before it is read.
 //! Must not know: ledger state, nodes.
 
+pub mod replay;
+
 use crate::block::{CertifiedBlock, transactions_root};
 use crate::codec::{Decode as _, DecodeError, Encode, Reader, Writer};
 use crate::consensus::certificate::verify_certificate;
@@ -33,6 +35,10 @@ pub struct AuditCopy {
     pub inputs: Vec<(String, Value)>,
     /// Outcomes by name.
     pub outcomes: Vec<(String, String)>,
+    /// How many persons the question reached.
+    pub persons: u32,
+    /// What the asker can have learned of all of them at most, in thousandths of a bit, whether it asked before or not.
+    pub millibits: u64,
 }
 
 impl Encode for AuditCopy {
@@ -49,6 +55,8 @@ impl Encode for AuditCopy {
             out.text(name);
             out.text(value);
         }
+        out.u32(self.persons);
+        out.u64(self.millibits);
     }
 }
 
@@ -73,7 +81,7 @@ impl crate::codec::Decode for AuditCopy {
         let outcomes = (0..count)
             .map(|_| Ok((input.text(NAME_BYTES_MAX)?, input.text(NAME_BYTES_MAX)?)))
             .collect::<Result<_, DecodeError>>()?;
-        Ok(Self { policy, version, inputs, outcomes })
+        Ok(Self { policy, version, inputs, outcomes, persons: input.u32()?, millibits: input.u64()? })
     }
 }
 
@@ -117,6 +125,8 @@ pub enum AuditFault {
     BrokenChain(Height),
     /// A block's certificate does not hold.
     BadCertificate(Height),
+    /// A block is not valid after those before it.
+    Refused(Height, String),
     /// A result's audit copy does not open or does not read.
     BadCopy(TransactionId),
 }
@@ -129,6 +139,9 @@ impl fmt::Display for AuditFault {
             }
             Self::BadCertificate(h) => {
                 write!(f, "高度 {h} 的法定人数证书不成立 / the certificate of block {h} does not hold")
+            }
+            Self::Refused(h, why) => {
+                write!(f, "高度 {h} 的区块无效:{why} / block {h} is not valid after those before it")
             }
             Self::BadCopy(id) => {
                 write!(f, "请求 {id} 的审计副本无法打开 / the audit copy of request {id} does not open")

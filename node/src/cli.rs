@@ -2,6 +2,7 @@
 //! Invariant: every way to end has one documented exit code; what people read is on stderr in Chinese and English.
 //! Must not know: how anything is done.
 
+mod audit;
 mod ceremony;
 mod custodian;
 mod demo;
@@ -52,6 +53,8 @@ enum Command {
     Demo(demo::Demo),
     /// 托管密钥生成仪式:各受托方共同生成,无人持有全钥 / Custodians generate the custody key together; nobody ever has it
     Ceremony(ceremony::Ceremony),
+    /// 审计:自创世重放全部区块,列出谁因何依据问了什么、结果如何 / Replay a chain; list who asked what, on which basis
+    Audit(audit::Audit),
     /// 离线验证回执 / Check receipts offline
     Verify(verify::Verify),
 }
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Custodian(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Ceremony(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Verify(command) => command.run(),
     })
 }

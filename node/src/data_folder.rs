@@ -54,6 +54,8 @@ pub enum KeyName {
     Index,
     /// Opens what other custodians send (X25519 secret).
     Sealing,
+    /// Opens what custodians seal for the auditor (X25519 secret); on no node.
+    Auditor,
 }
 
 impl KeyName {
@@ -65,6 +67,7 @@ impl KeyName {
             Self::Share => "share.key",
             Self::Index => "index.key",
             Self::Sealing => "sealing.key",
+            Self::Auditor => "auditor.key",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Four real processes: what one gateway takes is final on all four with one state root, one node can be killed with
 //! SIGKILL while the rest go on, and it catches up when it is started again.
 
+#[path = "cluster/auditor.rs"]
+mod auditor;
 #[path = "cluster/processes.rs"]
 mod processes;
 #[path = "cluster/refusals.rs"]

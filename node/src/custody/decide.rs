@@ -227,7 +227,14 @@ impl Sealer<'_> {
                 }
             }
         }
-        let copy = AuditCopy { policy: policy.clone(), version, inputs, outcomes: plain(&verdict) };
+        let copy = AuditCopy {
+            policy: policy.clone(),
+            version,
+            inputs,
+            outcomes: plain(&verdict),
+            persons: u32::try_from(decision.charges.len()).unwrap_or(u32::MAX),
+            millibits: decision.charges.iter().map(|charge| u64::from(charge.millibits)).sum(),
+        };
         let answer =
             Answer { policy, version, as_of: request.as_of, height: request.height, day: request.day, verdict };
         (result.answer_key, result.answer) =

@@ -7,7 +7,7 @@ use crate::block::Timestamp;
 use crate::ceremony::{self, CeremonyFault, Keys, Member, Outcome, Plan};
 use crate::crypto::Keypair;
 use crate::custody::envelope::SealingSecret;
-use crate::data_folder::{KeyName, NodeConfig, init_data_folder};
+use crate::data_folder::{KeyName, Keys as KeyFolder, NodeConfig, init_data_folder};
 use crate::demo::DemoFault;
 use crate::demo::actors::Departments;
 use crate::demo::cluster::Site;
@@ -105,6 +105,7 @@ pub(super) fn found(folder: &Path, departments: &Departments) -> Result<Founded,
         init_data_folder(&site.folder, &config, &text, &secrets)?;
         sites.push(site);
     }
+    KeyFolder::make(&folder.join("auditor"))?.write(KeyName::Auditor, &auditor.to_bytes())?;
     Ok(Founded { genesis, sites, auditor })
 }
 

@@ -112,7 +112,15 @@ impl Cluster {
         cluster
     }
 
-    fn data(&self, node: usize) -> PathBuf {
+    /// A file with the genesis.
+    pub(crate) fn genesis_file(&self) -> PathBuf {
+        let path = self.folder.path().join("genesis.toml");
+        fs::write(&path, self.genesis.to_toml()).expect("writes");
+        path
+    }
+
+    /// A node's data folder.
+    pub(crate) fn data(&self, node: usize) -> PathBuf {
         self.folder.path().join(format!("node-{node}"))
     }
 

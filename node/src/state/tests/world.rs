@@ -4,6 +4,7 @@
 use crate::block::{Block, Certificate, Header, Timestamp, transactions_root};
 use crate::consensus::certificate::{VoteKind, vote_bytes};
 use crate::crypto::{Digest, Keypair, Purpose, SUITE};
+use crate::custody::envelope::SealingSecret;
 use crate::genesis::{CustodianEntry, DepartmentEntry, Genesis, ValidatorEntry};
 use crate::publication::CompiledModule;
 use crate::state::{Applied, Ledger, MemoryBacking, RequestState, RequestStatus, TransactionOutcome};
@@ -34,6 +35,10 @@ pub(crate) fn keypair(family: u8, number: u16) -> Keypair {
 
 pub(crate) fn department_key(id: DepartmentId) -> Keypair {
     keypair(1, id.0)
+}
+
+pub(crate) fn auditor() -> SealingSecret {
+    SealingSecret::from_bytes([8; 32])
 }
 
 pub(crate) fn genesis() -> Genesis {
@@ -69,7 +74,7 @@ pub(crate) fn genesis() -> Genesis {
         custody_threshold: 3,
         custody_key: DealtKey::from_seed(&[9; 32], 3).public(),
         index_key: [6; 32],
-        auditor_key: [8; 32],
+        auditor_key: auditor().public(),
         expiry_blocks: EXPIRY,
     }
 }
