@@ -1,30 +1,59 @@
-//! Checks the facts that `guiju-node demo --json` printed: `demo-facts FILE`. Exits with 1 and says which fact fails.
-//! Invariant: it reads only the document, so that the demo cannot mark its own work.
+//! Checks the facts that `guiju-node demo --json` printed, and that an auditor who replayed the chain with
+//! `guiju-node audit --json` found the same: `demo-facts FACTS AUDIT`. Exits with 1 and says which fact fails.
+//! Invariant: it reads only the documents, so that the demo cannot mark its own work.
 
 use serde_json::Value;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("usage: demo-facts FILE");
+    let paths: Vec<String> = std::env::args().skip(1).collect();
+    let [facts, audit] = paths.as_slice() else {
+        eprintln!("usage: demo-facts FACTS AUDIT");
         return ExitCode::from(2);
     };
-    let facts: Value = match std::fs::read_to_string(&path)
-        .map_err(|e| e.to_string())
-        .and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()))
-    {
-        Ok(facts) => facts,
-        Err(why) => {
-            eprintln!("{path}: {why}");
+    let (facts, audit) = match (read(facts), read(audit)) {
+        (Ok(facts), Ok(audit)) => (facts, audit),
+        (facts, audit) => {
+            facts.err().into_iter().chain(audit.err()).for_each(|why| eprintln!("{why}"));
             return ExitCode::from(2);
         }
     };
+    let facts = facts.first().cloned().unwrap_or_default();
     let mut failed = 0;
-    for (what, held) in checks(&facts) {
+    for (what, held) in checks(&facts).into_iter().chain(audited(&facts, &audit)) {
         println!("{} {what}", if held { "ok    " } else { "FAILED" });
         failed += u32::from(!held);
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The JSON documents in a file, one after another.
+fn read(path: &str) -> Result<Vec<Value>, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+    let documents = serde_json::Deserializer::from_str(&text).into_iter();
+    documents.collect::<Result<_, _>>().map_err(|e| format!("{path}: {e}"))
+}
+
+/// What the auditor found against what the demo says.
+fn audited(facts: &Value, audit: &[Value]) -> Vec<(&'static str, bool)> {
+    let requests: Vec<&Value> = audit.iter().filter(|line| line["request"].is_string()).collect();
+    let of = |state: &str| requests.iter().filter(|r| r["state"] == state).copied().collect::<Vec<_>>();
+    let (finalised, refused) = (of("finalised"), of("refused"));
+    let purchases = |outcome: &str| {
+        let decided = finalised.iter().filter(|r| r["told"]["outcomes"]["资格"] == outcome);
+        decided.count() as u64
+    };
+    let outcomes = &facts["outcomes"];
+    let handover = audit.iter().any(|line| line["act"] == "custodians" && line["about"]["epoch"] == 1);
+    vec![
+        ("the auditor finds every answer", !finalised.is_empty() && finalised.len() + refused.len() == requests.len()),
+        ("the auditor finds the refusals", refused.len() == items(&facts["refused"]).len()),
+        ("with their clauses", refused.iter().all(|r| r["fate"]["clause"] == facts["refused"][0]["clause"])),
+        ("the auditor finds as many eligible", purchases("符合") == number(&outcomes["eligible"])),
+        ("as many ineligible", purchases("不符合") == number(&outcomes["ineligible"])),
+        ("as many undetermined", purchases("待定") == number(&outcomes["undetermined"])),
+        ("the auditor finds who keeps custody", handover),
+    ]
 }
 
 fn number(value: &Value) -> u64 {
@@ -86,6 +115,13 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
         ),
         ("nodes were killed", number(&restart["killed"]) >= 2),
         ("50 decisions while one was down", number(&restart["decisions_while_down"]) >= 50),
+        (
+            "custody handed on, and every question after it answered",
+            number(&facts["handover"]["epoch"]) == 1
+                && number(&facts["handover"]["asked"]) > 0
+                && facts["handover"]["asked"] == facts["handover"]["answered"],
+        ),
+        ("no share of before is left", facts["handover"]["shares_left"] == 0),
         ("receipts verified", number(&receipts["written"]) > 0 && receipts["written"] == receipts["verified"]),
         ("damaged receipts refused", receipts["written"] == receipts["damaged_refused"]),
         ("blocks", number(&facts["blocks"]) > 0),
