@@ -12,6 +12,7 @@ pub mod keys;
 mod overlay;
 mod points;
 mod requests;
+mod revocation;
 mod submission;
 #[cfg(test)]
 pub(crate) mod tests;

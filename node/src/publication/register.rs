@@ -7,6 +7,7 @@ use super::gate::{Question, Verdict};
 use crate::codec::Decode;
 use crate::crypto::Digest;
 use crate::state::{Backing, keys};
+use crate::transaction::DepartmentId;
 use crate::transaction::Height;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -89,6 +90,15 @@ impl Register {
                 && entry.replaced_by.is_none()
                 && entry.imports.iter().all(standing)
         })
+    }
+
+    /// The department that withdrew its approval of a module, or of one that it rests on; `None` if none did. A module that
+    /// was replaced is not withdrawn.
+    pub fn withdrawn_by(&self, source: Digest) -> Option<DepartmentId> {
+        let entry = self.entries.get(&source)?;
+        let modules = std::iter::once(entry).chain(entry.imports.iter().filter_map(|hash| self.entries.get(hash)));
+        let mut withdrawn = modules.filter(|module| module.active_from.is_none());
+        withdrawn.find_map(|module| module.departments.iter().find(|d| !module.approvals.contains(d)).copied())
     }
 
     fn active(&self, height: Height) -> impl Iterator<Item = (Digest, &ModuleEntry, &CompiledModule)> {

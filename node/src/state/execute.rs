@@ -1,5 +1,5 @@
-//! Execution of a decided block. Owns the order in which a block's parts take effect: transactions, then expiry, then
-//! activation. Invariant: pure and total: a transaction that cannot take effect is recorded as invalid and changes nothing
+//! Execution of a decided block. Owns the order in which a block's parts take effect: revocations of the block before,
+//! transactions, then expiry, then activation. Invariant: pure and total: a transaction that cannot take effect is recorded as invalid and changes nothing
 //! else; the sum of points is zero after every block. Must not know: who decided the block.
 
 use super::backing::{Backing, Batch};
@@ -50,6 +50,7 @@ impl<B: Backing> Ledger<B> {
             place: 0,
             publication_moved: false,
         };
+        run.refuse_revoked();
         let outcomes = block.transactions.iter().map(|t| (t.body.id(), run.transaction(t))).collect();
         run.close();
         assert_eq!(points::sum(&run.state), 0, "points are moved between accounts, never made");
@@ -175,6 +176,7 @@ impl<B: Backing> Execution<'_, B> {
         if self.publication_moved {
             let activated = publication::activate(&mut self.state, self.height);
             self.feed.modules.extend(activated);
+            self.state.put_bytes(keys::PUBLICATION_MOVED.to_vec(), vec![1]);
         }
         for (key, _) in self.state.scan(&keys::forgets(self.height)) {
             if let Ok(id) = TransactionId::from_bytes(&key[key.len().saturating_sub(32)..]) {

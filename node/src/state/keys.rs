@@ -11,6 +11,10 @@ pub const HEAD: &[u8] = b"meta/head";
 pub const CUSTODIANS: &[u8] = b"custodians/present";
 /// Prefix of the module register.
 pub const MODULES: &[u8] = b"module/";
+/// There while an approval came or went in the last block.
+pub const PUBLICATION_MOVED: &[u8] = b"meta/publication-moved";
+/// Prefix of what pending requests are finalised with.
+pub const PENDING: &[u8] = b"pending/";
 /// Prefix of pending contracts, in sequence order.
 pub const PENDING_CONTRACTS: &[u8] = b"contract/";
 /// Prefix of the accounts of points.

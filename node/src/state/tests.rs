@@ -5,5 +5,6 @@ mod custodians;
 mod determinism;
 mod publication;
 mod requests;
+mod revocation;
 mod transactions;
 pub(crate) mod world;
