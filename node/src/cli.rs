@@ -55,7 +55,7 @@ enum Command {
     Ceremony(ceremony::Ceremony),
     /// 审计:自创世重放全部区块,列出谁因何依据问了什么、结果如何 / Replay a chain; list who asked what, on which basis
     Audit(audit::Audit),
-    /// 离线验证回执 / Check receipts offline
+    /// 离线验证回执与删除证明 / Check receipts and deletion certificates offline
     Verify(verify::Verify),
 }
 

@@ -59,6 +59,8 @@ pub enum Purpose {
     Attestation,
     /// What a founding custodian puts on the board.
     Ceremony,
+    /// A custodian's word that it has destroyed a record's capsule.
+    Erasure,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Self::Proposal => b"guiju/1/proposal\0",
             Self::Attestation => b"guiju/1/attestation\0",
             Self::Ceremony => b"guiju/1/ceremony\0",
+            Self::Erasure => b"guiju/1/erasure\0",
         }
     }
 }

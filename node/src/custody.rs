@@ -10,6 +10,7 @@ pub mod budget;
 pub mod capsules;
 mod decide;
 pub mod envelope;
+mod erasures;
 pub mod execute;
 pub mod handles;
 mod library;

@@ -4,11 +4,13 @@
 
 mod assemble;
 mod bytes;
+mod deletion;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;
 
 pub use self::assemble::{Unready, assemble};
+pub use self::deletion::{DELETION_MAGIC, DeletionCertificate, DeletionSummary, certificate_of, verify_deletion};
 pub use self::verify::{ReceiptFault, ReceiptSummary, Verdict, verify};
 
 use crate::block::{Certificate, Header};

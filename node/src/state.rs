@@ -6,6 +6,7 @@ mod admission;
 mod ask;
 mod attest;
 mod backing;
+mod erasure;
 mod execute;
 pub mod feed;
 pub mod keys;
@@ -20,6 +21,7 @@ mod tree;
 
 pub use self::admission::{BlockFault, CLOCK_AHEAD_MAX_MS, Refusal};
 pub use self::backing::{Backing, Batch, MemoryBacking};
+pub use self::erasure::Erasure;
 pub use self::feed::{ActivatedModule, CustodyFeed, FinalisedRequest, PermittedRequest};
 pub(crate) use self::overlay::Overlay;
 pub(crate) use self::requests::ResultSignatures;
@@ -182,6 +184,10 @@ impl<B: Backing> Ledger<B> {
     /// A sealed record.
     pub fn record(&self, id: RecordId) -> Option<SealedRecord> {
         read(&self.backing, &keys::record(id))
+    }
+    /// What is known of a record's erasure; `None` if it is not erased.
+    pub fn erasure(&self, id: RecordId) -> Option<Erasure> {
+        read(&self.backing, &keys::erasure(id))
     }
     /// Records filed under a handle, newest last.
     pub fn filed_under(&self, handle: Handle) -> Vec<RecordId> {

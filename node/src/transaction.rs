@@ -280,6 +280,27 @@ pub struct CustodianChange {
     pub confirmations: Vec<Signature>,
 }
 
+/// Most records in one erasure, or in one statement about erasures.
+pub const ERASURES_MAX: usize = 64;
+
+/// A custodian's word that it has destroyed its copy of a record's capsule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destruction {
+    /// The record.
+    pub record: RecordId,
+    /// The custodian's signature over [`destroyed_bytes`], for the deletion certificate.
+    pub signature: Signature,
+}
+
+/// The bytes that a custodian signs when it has destroyed a capsule.
+pub fn destroyed_bytes(chain: ChainId, record: RecordId, capsule: CapsuleId) -> Vec<u8> {
+    let mut out = Writer::default();
+    chain.encode(&mut out);
+    record.encode(&mut out);
+    capsule.encode(&mut out);
+    out.into_bytes()
+}
+
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -311,6 +332,18 @@ pub enum Payload {
     Attest {
         /// The attestations.
         attestations: Vec<Attestation>,
+    },
+    /// Records of the sender that nobody is to open any more (个人信息保护法第四十七条).
+    Erase {
+        /// The records.
+        records: Vec<RecordId>,
+        /// Legal basis and case number.
+        basis: String,
+    },
+    /// A custodian's statements that it has destroyed capsules.
+    Destroyed {
+        /// The statements.
+        records: Vec<Destruction>,
     },
     /// Other custodians from the next block on; signed by as many of the present ones as open together.
     Custodians(CustodianChange),

@@ -112,6 +112,13 @@ pub enum Act {
     Approved(Digest),
     /// A department withdrew its approval.
     Withdrawn(Digest),
+    /// A department had records erased: how many, on which basis.
+    Erased {
+        /// How many.
+        records: usize,
+        /// The basis.
+        basis: String,
+    },
     /// Other custodians: their epoch, how many open together, and their numbers.
     Custodians {
         /// The epoch.
@@ -267,7 +274,10 @@ fn act(payload: &Payload) -> Option<Act> {
             threshold: change.threshold,
             numbers: change.custodians.iter().map(|custodian| custodian.id).collect(),
         },
-        Payload::Submit { .. } | Payload::Request(_) | Payload::Attest { .. } => return None,
+        Payload::Erase { records, basis } => Act::Erased { records: records.len(), basis: basis.clone() },
+        Payload::Submit { .. } | Payload::Request(_) | Payload::Attest { .. } | Payload::Destroyed { .. } => {
+            return None;
+        }
     })
 }
 

@@ -208,6 +208,7 @@ fn write_act(act: &AuditedAct, out: &mut impl io::Write) -> io::Result<()> {
         Act::Published(source) => format!("发布模块 publishes module {source}"),
         Act::Approved(source) => format!("批准模块 approves module {source}"),
         Act::Withdrawn(source) => format!("撤回批准 withdraws its approval of module {source}"),
+        Act::Erased { records, basis } => format!("删除 erases {records} 条记录 records, 依据 basis {basis}"),
         Act::Custodians { epoch, threshold, numbers } => {
             let numbers: Vec<String> = numbers.iter().map(|id| id.0.to_string()).collect();
             format!(
@@ -225,6 +226,7 @@ fn act_as_json(act: &AuditedAct) -> Value {
         Act::Published(source) => ("publish", json!({ "module": source.hex() })),
         Act::Approved(source) => ("approve", json!({ "module": source.hex() })),
         Act::Withdrawn(source) => ("withdraw", json!({ "module": source.hex() })),
+        Act::Erased { records, basis } => ("erase", json!({ "records": records, "basis": basis })),
         Act::Custodians { epoch, threshold, numbers } => {
             let numbers: Vec<u16> = numbers.iter().map(|id| id.0).collect();
             ("custodians", json!({ "epoch": epoch, "threshold": threshold, "custodians": numbers }))

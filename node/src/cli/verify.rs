@@ -1,8 +1,8 @@
-//! `guiju-node verify`: checks receipts with the genesis file alone. Must not know: what makes a receipt hold.
+//! `guiju-node verify`: checks receipts and deletion certificates with the genesis file alone. Must not know: what makes a receipt hold.
 
 use super::{EXIT_CHECK, EXIT_CONFIG, EXIT_OK};
 use crate::genesis::Genesis;
-use crate::receipt::{self, Receipt};
+use crate::receipt::{self, DELETION_MAGIC, DeletionCertificate, Receipt};
 use clap::Args;
 use std::fs::File;
 use std::io::Read as _;
@@ -16,7 +16,7 @@ const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// 回执文件 / Receipt files
+    /// 回执或删除证明文件 / Files of receipts or deletion certificates
     #[arg(required = true, value_name = "RECEIPT")]
     receipts: Vec<PathBuf>,
     /// 创世文件 / The chain's genesis file
@@ -39,8 +39,10 @@ impl Verify {
         let mut worst = EXIT_OK;
         for path in &self.receipts {
             match check(&genesis, path) {
-                Ok(summary) if self.json => println!("{}", summary.to_json()),
-                Ok(summary) => println!("成立 / holds: {}\n{summary}", path.display()),
+                Ok(Held::Receipt(summary)) if self.json => println!("{}", summary.to_json()),
+                Ok(Held::Deletion(summary)) if self.json => println!("{}", deletion_json(&summary)),
+                Ok(Held::Receipt(summary)) => println!("成立 / holds: {}\n{summary}", path.display()),
+                Ok(Held::Deletion(summary)) => println!("成立 / holds: {}\n{summary}", path.display()),
                 Err(why) => {
                     eprintln!("不成立 / does not hold: {}: {why}", path.display());
                     worst = EXIT_CHECK;
@@ -57,11 +59,34 @@ fn read_genesis(path: &Path) -> Result<Genesis, String> {
     Genesis::parse(&text).map_err(|e| e.to_string())
 }
 
-fn check(genesis: &Genesis, path: &Path) -> Result<receipt::ReceiptSummary, String> {
+/// What was handed in.
+#[derive(Debug)]
+enum Held {
+    Receipt(receipt::ReceiptSummary),
+    Deletion(receipt::DeletionSummary),
+}
+
+fn deletion_json(summary: &receipt::DeletionSummary) -> serde_json::Value {
+    serde_json::json!({
+        "record": summary.record.to_string(),
+        "owner": summary.owner,
+        "basis": summary.basis,
+        "asked_height": summary.asked.0,
+        "complete_height": summary.complete.0,
+        "custodians": summary.custodians,
+    })
+}
+
+fn check(genesis: &Genesis, path: &Path) -> Result<Held, String> {
     let bytes = read_bounded(path, RECEIPT_BYTES_MAX)?;
+    if bytes.starts_with(DELETION_MAGIC) {
+        let certificate = DeletionCertificate::from_file(&bytes)
+            .map_err(|e| format!("不是完整的删除证明:{} / it is no whole deletion certificate: {}", e.zh(), e.en()))?;
+        return receipt::verify_deletion(genesis, &certificate).map(Held::Deletion).map_err(|e| e.to_string());
+    }
     let receipt = Receipt::from_file(&bytes)
         .map_err(|e| format!("不是完整的回执:{} / it is not a whole receipt: {}", e.zh(), e.en()))?;
-    receipt::verify(genesis, &receipt).map_err(|e| e.to_string())
+    receipt::verify(genesis, &receipt).map(Held::Receipt).map_err(|e| e.to_string())
 }
 
 /// The whole file, if it has at most `max` bytes. What a device or a pipe says of its length is not relied on.
@@ -78,7 +103,8 @@ fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::tests::{finalised, receipt_of};
+    use crate::receipt::certificate_of;
+    use crate::receipt::tests::{deletions, finalised, receipt_of};
     use std::fs;
 
     /// The command over these files, as `main` runs it.
@@ -106,6 +132,14 @@ mod tests {
             assert_eq!(code(std::slice::from_ref(bad), &genesis), EXIT_CHECK, "{}", bad.display());
             assert_eq!(code(&[bad.clone(), good.clone()], &genesis), EXIT_CHECK, "a good one hides no bad one");
         }
+        let (chain, erased) = deletions::deleted();
+        let certificate = certificate_of(&chain.backing, erased).expect("complete and witnessed").to_file();
+        let deletion = write("deletion", &certificate);
+        // The town is the same, so one genesis file serves both.
+        assert_eq!(code(&[deletion.clone(), good.clone()], &genesis), EXIT_OK);
+        let short = write("short", &certificate[..certificate.len() - 1]);
+        let why = check(&world.genesis, &short).expect_err("it is cut");
+        assert!(why.starts_with("不是完整的删除证明:"), "{why}");
         let mut other = world.genesis.clone();
         other.expiry_blocks += 1;
         let elsewhere = write("other.toml", other.to_toml().as_bytes());

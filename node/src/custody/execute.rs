@@ -10,24 +10,23 @@ use super::budget::{Meters, Moment, open_meter};
 use super::capsules::{CapsuleFault, CapsuleStore};
 use super::decide::{Decision, Sealed, Sealer, decide};
 use super::envelope::{EnvelopeError, SealingSecret, capsule_id};
+use super::erasures::Erasures;
 use super::handles::HandleKey;
 use super::library::{Library, Loaded};
 use super::openings::{Given, OpeningMessage, Openings, Wanted};
-use super::plan::{Allowance, Gathered, Hold, Sources, gather};
+use super::plan::{Allowance, Gathered, Hold, Sources, gather, inputs};
 use super::protocol::{CAPSULES_MAX, CustodyOrder, CustodyReport};
 use super::records::{Origin, Records};
 use super::seat::{Seat, ShareShelf, Standing};
-use crate::codec::Encode as _;
+use crate::codec::{Encode as _, Writer};
 use crate::crypto::{Digest, Keypair, PublicKey, Purpose};
 use crate::custodians::CustodianSet;
 use crate::genesis::Genesis;
 use crate::state::feed::{CustodyFeed, FinalisedRequest, PermittedRequest};
 use crate::transaction::{
-    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Height, Payload, RecordId,
-    SignedTransaction, Signer, Transaction, TransactionId, attested_bytes,
+    ATTESTATIONS_MAX, Attestation, CapsuleId, ChainId, CustodianId, DepartmentId, Destruction, Height, Payload,
+    RecordId, SignedTransaction, Signer, Transaction, TransactionId, attested_bytes, destroyed_bytes,
 };
-use guiju_runtime::json::fact_from_json;
-use guiju_runtime::value::Fact;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -92,6 +91,7 @@ pub struct Custodian<C: CapsuleStore> {
     records: Records,
     capsules: C,
     meters: Meters,
+    erasures: Erasures,
     seat: Seat,
     openings: Openings,
     open: BTreeMap<u64, Open>,
@@ -129,6 +129,7 @@ impl<C: CapsuleStore> Custodian<C> {
             records: Records::default(),
             capsules,
             meters: Meters::default(),
+            erasures: Erasures::default(),
             seat,
             openings,
             open: BTreeMap::new(),
@@ -209,6 +210,10 @@ impl<C: CapsuleStore> Custodian<C> {
         for id in &feed.expired {
             self.expire(*id);
         }
+        for erased in &feed.erased {
+            self.records.erase(erased.record, erased.sequence);
+        }
+        self.erasures.feed(&feed.erased, &feed.destroyed, self.keys.id);
         if let Some(set) = feed.custodians {
             self.follow(set)?;
         }
@@ -315,11 +320,29 @@ impl<C: CapsuleStore> Custodian<C> {
             self.wanted = wanted;
             reports.push(CustodyReport::Want(self.wanted.0.clone()));
         }
+        let destroyed = self.destroy()?;
+        if !destroyed.is_empty() {
+            reports.push(CustodyReport::Transaction(self.transaction(Payload::Destroyed { records: destroyed })));
+        }
         attestations.extend(self.due_again());
-        for batch in batches(attestations) {
-            reports.push(CustodyReport::Transaction(self.transaction(batch)));
+        for attestations in batches(attestations) {
+            reports.push(CustodyReport::Transaction(self.transaction(Payload::Attest { attestations })));
         }
         Ok(reports)
+    }
+
+    /// Destroys capsules of erased records that no request under way sees any more, and says so.
+    fn destroy(&mut self) -> Result<Vec<Destruction>, CapsuleFault> {
+        let idle = self.ticks >= RESEND_TICKS;
+        let due = self.erasures.due(self.open.keys().next().copied(), self.height, idle);
+        let mut said = Vec::with_capacity(due.len());
+        for record in due {
+            let Some(capsule) = self.records.get(record).map(|record| record.capsule) else { continue };
+            self.capsules.erase(capsule)?;
+            let bytes = destroyed_bytes(self.chain, record, capsule);
+            said.push(Destruction { record, signature: self.keys.signing.sign(Purpose::Erasure, &bytes) });
+        }
+        Ok(said)
     }
 
     /// The first requests that are not evaluated yet, in order.
@@ -511,22 +534,16 @@ impl<C: CapsuleStore> Custodian<C> {
         Ok(attestation)
     }
 
-    fn transaction(&self, attestations: Vec<Attestation>) -> SignedTransaction {
-        let mut seed = self.keys.id.0.to_be_bytes().to_vec();
-        seed.extend_from_slice(&self.height.0.to_be_bytes());
-        for attestation in &attestations {
-            seed.extend_from_slice(&attestation.request.0.0);
-        }
+    fn transaction(&self, payload: Payload) -> SignedTransaction {
+        let mut out = Writer::default();
+        out.u16(self.keys.id.0);
+        self.height.encode(&mut out);
+        payload.encode(&mut out);
         let mut nonce = [0; 16];
-        nonce.copy_from_slice(&Digest::of("guiju/1/custody/nonce", &seed).0[..16]);
+        nonce.copy_from_slice(&Digest::of("guiju/1/custody/nonce", &out.into_bytes()).0[..16]);
         let sender = Signer::Custodian(self.keys.id);
-        let body = Transaction {
-            chain: self.chain,
-            sender,
-            nonce,
-            valid_until: Height(self.height.0.saturating_add(VALID_BLOCKS)),
-            payload: Payload::Attest { attestations },
-        };
+        let valid_until = Height(self.height.0.saturating_add(VALID_BLOCKS));
+        let body = Transaction { chain: self.chain, sender, nonce, valid_until, payload };
         SignedTransaction::sign(body, &[(sender, &self.keys.signing)])
     }
 
@@ -541,27 +558,6 @@ impl<C: CapsuleStore> Custodian<C> {
             self.audit.push_back(line);
         }
     }
-}
-
-/// The inputs in the policy's order. Errors name the input at fault.
-fn inputs(loaded: &Loaded, arguments: &Arguments) -> Result<Vec<Fact>, String> {
-    let policy = &loaded.policy;
-    if let Some((name, _)) = arguments.inputs.iter().find(|(n, _)| !policy.inputs.iter().any(|(p, _)| p == n)) {
-        return Err(format!("{name}: 策略没有这个输入 / the policy has no such input"));
-    }
-    let mut facts = Vec::new();
-    for (index, (name, ty)) in policy.inputs.iter().enumerate() {
-        let optional = policy.input_optional.get(index).copied().unwrap_or(false);
-        let fact = match arguments.inputs.iter().find(|(n, _)| n == name) {
-            Some((_, value)) => fact_from_json(ty, value).map_err(|fault| format!("{name}: {fault}"))?,
-            None => Fact::Absent,
-        };
-        if fact == Fact::Absent && !optional {
-            return Err(format!("{name}: 缺少输入 / the input is missing"));
-        }
-        facts.push(fact);
-    }
-    Ok(facts)
 }
 
 /// Attestations in transactions of bounded size.

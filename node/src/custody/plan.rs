@@ -3,6 +3,7 @@
 //! not hold what its handles say is never used. Must not know: outcomes, sealing of results.
 
 use super::answer::Refusal;
+use super::arguments::Arguments;
 use super::budget::{CHARGES_MAX, Charge, Meters, Moment, Ruling, SubjectTag};
 use super::capsules::{CapsuleFault, CapsuleStore};
 use super::envelope::{EnvelopeError, OpenCapsule, open_record};
@@ -19,6 +20,7 @@ use guiju_runtime::canonical;
 use guiju_runtime::date::Date;
 use guiju_runtime::evaluate::{ABSENT, KNOWN, Scalar};
 use guiju_runtime::frame::{Frame, Interner};
+use guiju_runtime::json::fact_from_json;
 use guiju_runtime::value::{Fact, IdentifierKind, Type, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -310,6 +312,27 @@ impl<C: CapsuleStore> Gathering<'_, C> {
             (false, _) => Err(Hold::Capsules(lacking)),
         }
     }
+}
+
+/// The inputs in the policy's order. Errors name the input at fault.
+pub(super) fn inputs(loaded: &Loaded, arguments: &Arguments) -> Result<Vec<Fact>, String> {
+    let policy = &loaded.policy;
+    if let Some((name, _)) = arguments.inputs.iter().find(|(n, _)| !policy.inputs.iter().any(|(p, _)| p == n)) {
+        return Err(format!("{name}: 策略没有这个输入 / the policy has no such input"));
+    }
+    let mut facts = Vec::new();
+    for (index, (name, ty)) in policy.inputs.iter().enumerate() {
+        let optional = policy.input_optional.get(index).copied().unwrap_or(false);
+        let fact = match arguments.inputs.iter().find(|(n, _)| n == name) {
+            Some((_, value)) => fact_from_json(ty, value).map_err(|fault| format!("{name}: {fault}"))?,
+            None => Fact::Absent,
+        };
+        if fact == Fact::Absent && !optional {
+            return Err(format!("{name}: 缺少输入 / the input is missing"));
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
 }
 
 fn is_personal(evidence: &Evidence) -> bool {

@@ -213,6 +213,8 @@ mod tests {
             finalised: vec![],
             expired: vec![],
             custodians: None,
+            erased: vec![],
+            destroyed: vec![],
         };
         vec![
             CustodyOrder::Feed(feed),

@@ -37,6 +37,8 @@ pub(super) struct Records {
     all: BTreeMap<RecordId, Shelved>,
     filed: BTreeMap<Handle, BTreeSet<(Place, RecordId)>>,
     successors: BTreeMap<RecordId, BTreeSet<RecordId>>,
+    /// Erased records, with the last sequence number that sees them.
+    erased: BTreeMap<RecordId, u64>,
 }
 
 impl Origin {
@@ -80,6 +82,11 @@ impl Records {
         }
     }
 
+    /// Erases a record for requests after `sequence`. What it superseded stays superseded.
+    pub(super) fn erase(&mut self, id: RecordId, sequence: u64) {
+        self.erased.insert(id, sequence);
+    }
+
     /// A record.
     pub(super) fn get(&self, id: RecordId) -> Option<&SealedRecord> {
         self.all.get(&id).map(|shelved| &shelved.record)
@@ -95,12 +102,13 @@ impl Records {
         schema: &str,
         from: Viewpoint,
     ) -> BTreeSet<(Place, RecordId)> {
-        let sees = |id: &RecordId| {
+        let exists = |id: &RecordId| {
             self.all
                 .get(id)
                 .is_some_and(|s| s.record.owner == owner && s.record.schema == schema && s.origin.visible(from))
         };
-        let current = |id: &RecordId| !self.successors.get(id).is_some_and(|next| next.iter().any(sees));
+        let sees = |id: &RecordId| exists(id) && self.erased.get(id).is_none_or(|last| from.sequence <= *last);
+        let current = |id: &RecordId| !self.successors.get(id).is_some_and(|next| next.iter().any(exists));
         let filed = self.filed.get(&handle).into_iter().flatten();
         filed.copied().filter(|(_, id)| sees(id) && current(id)).collect()
     }

@@ -50,6 +50,8 @@ fn feed(height: u64) -> CustodyFeed {
         finalised: vec![],
         expired: vec![],
         custodians: None,
+        erased: vec![],
+        destroyed: vec![],
     }
 }
 

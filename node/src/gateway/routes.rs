@@ -11,7 +11,7 @@ use crate::publication::ModuleEntry;
 use crate::receipt;
 use crate::state::keys;
 use crate::store::StoreError;
-use crate::transaction::{DepartmentId, Envelope, Height, TransactionId};
+use crate::transaction::{DepartmentId, Envelope, Height, RecordId, TransactionId};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -42,6 +42,7 @@ pub(super) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/modules", get(modules))
         .route("/v1/receipts/{id}", get(receipt))
+        .route("/v1/deletions/{id}", get(deletion))
         .route("/v1/state/{key}", get(state_value))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::not_found())
@@ -193,4 +194,14 @@ async fn receipt(State(gateway): Shared, Path(id): Path<String>) -> Result<Respo
     let assembled = assembled.await.map_err(|_| Problem::stopping())?;
     let receipt = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
     bytes_or_not_found(Some(receipt.to_file()))
+}
+
+/// A deletion certificate's file, once all custodians have destroyed the record's capsule and the block after that exists.
+async fn deletion(State(gateway): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = id_of(&id)?;
+    let view = gateway.store.view()?;
+    let assembled = tokio::task::spawn_blocking(move || receipt::certificate_of(&view, RecordId(id.0)));
+    let assembled = assembled.await.map_err(|_| Problem::stopping())?;
+    let certificate = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
+    bytes_or_not_found(Some(certificate.to_file()))
 }

@@ -27,9 +27,9 @@ pub enum Unready {
 impl fmt::Display for Unready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoSuchRequest => "没有这个请求 / there is no such request",
-            Self::Pending => "请求尚未办结 / the request is not decided yet",
-            Self::Later => "回执待下一区块后可得 / the receipt can be had after the next block",
+            Self::NoSuchRequest => "没有这个请求或删除 / there is no such request or erasure",
+            Self::Pending => "尚未办结 / it is not decided, or not complete, yet",
+            Self::Later => "待下一区块后可得 / it can be had after the next block",
             Self::Damaged => "存储数据不一致 / stored data does not fit together",
         })
     }
@@ -100,14 +100,14 @@ fn read<T: Decode, B: Backing>(backing: &B, key: &[u8]) -> Option<T> {
 }
 
 /// An entry with its proof at `height`. An entry that changed in the very last block can be proved after the next one.
-fn prove<B: Backing>(backing: &B, height: Height, key: &[u8]) -> Result<(Vec<u8>, StateProof), Unready> {
+pub(super) fn prove<B: Backing>(backing: &B, height: Height, key: &[u8]) -> Result<(Vec<u8>, StateProof), Unready> {
     match prove_at(backing, height, key) {
         Some((Some(value), proof)) => Ok((value, proof)),
         _ => Err(Unready::Later),
     }
 }
 
-fn block<B: Backing>(backing: &B, height: Height) -> Result<CertifiedBlock, Unready> {
+pub(super) fn block<B: Backing>(backing: &B, height: Height) -> Result<CertifiedBlock, Unready> {
     let bytes = backing.block(height).ok_or(Unready::Damaged)?;
     CertifiedBlock::from_bytes(&bytes).map_err(|_| Unready::Damaged)
 }

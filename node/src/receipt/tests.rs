@@ -122,3 +122,64 @@ fn parts_of_other_receipts_do_not_fit() {
     assert_eq!(verify(&other, &good), Err(ReceiptFault::Chain));
     assert_eq!(good.to_bytes(), Receipt::from_file(&good.to_file()).expect("it reads back").to_bytes());
 }
+
+pub(crate) mod deletions {
+    use super::super::{DeletionCertificate, certificate_of, verify_deletion};
+    use super::*;
+    use crate::state::tests::erasure::{destroyed, erase, filed};
+    use crate::transaction::RecordId;
+
+    pub(crate) fn deleted() -> (World, RecordId) {
+        let mut world = World::ruled();
+        let id = filed(&mut world);
+        let request = erase(&mut world, vec![id]);
+        world.block(vec![request]);
+        for custodian in 1..=4 {
+            assert_eq!(certificate_of(&world.backing, id).err(), Some(Unready::Later), "before {custodian}");
+            world.block(vec![]);
+            assert_eq!(certificate_of(&world.backing, id).err(), Some(Unready::Pending), "before {custodian}");
+            let statement = destroyed(&mut world, custodian, id);
+            world.expect_all_done(vec![statement]);
+        }
+        world.block(vec![]);
+        (world, id)
+    }
+
+    #[test]
+    fn a_deletion_certificate_holds_with_the_genesis_alone_and_no_byte_of_it_can_change() {
+        let (world, id) = deleted();
+        let file = certificate_of(&world.backing, id).expect("complete and witnessed").to_file();
+        let certificate = DeletionCertificate::from_file(&file).expect("reads back");
+        let summary = verify_deletion(&world.genesis, &certificate).expect("holds");
+        assert_eq!((summary.record, summary.owner.as_str(), summary.custodians), (id, "公安局", 4));
+        assert!(summary.to_string().contains("个人信息保护法第四十七条 申请1"));
+        let mut dice = Dice(0x1234_5678_9abc_def1);
+        for place in 0..file.len() {
+            let mut changed = file.clone();
+            changed[place] ^= 1 << dice.roll(8);
+            let read = DeletionCertificate::from_file(&changed);
+            assert!(!read.is_ok_and(|c| verify_deletion(&world.genesis, &c).is_ok()), "byte {place}");
+        }
+        let nobody = RecordId(crate::crypto::Digest([1; 32]));
+        assert_eq!(certificate_of(&world.backing, nobody).err(), Some(Unready::NoSuchRequest));
+    }
+
+    #[test]
+    fn the_word_of_all_custodians_is_needed() {
+        let (world, id) = deleted();
+        let good = certificate_of(&world.backing, id).expect("complete and witnessed");
+        let fault = |change: &dyn Fn(&mut DeletionCertificate)| {
+            let mut other = good.clone();
+            change(&mut other);
+            verify_deletion(&world.genesis, &other).err()
+        };
+        assert_eq!(fault(&|c| _ = c.erasure.destroyed.pop()), Some(ReceiptFault::State));
+        assert_eq!(fault(&|c| c.erasure.complete = None), Some(ReceiptFault::State));
+        assert_eq!(fault(&|c| c.witness.certificate.signatures.truncate(2)), Some(ReceiptFault::Certificate));
+        assert_eq!(fault(&|c| c.suite = 2), Some(ReceiptFault::Version));
+        // A ledger whose validators lie about a custodian's word: its signature is looked at all the same.
+        let mut genesis = world.genesis.clone();
+        genesis.custodians[2].signing_key = genesis.custodians[0].signing_key;
+        assert!(verify_deletion(&genesis, &good).is_err());
+    }
+}

@@ -139,7 +139,7 @@ pub fn verify(genesis: &Genesis, receipt: &Receipt) -> Result<ReceiptSummary, Re
     summary(genesis, receipt, verdict)
 }
 
-fn certified(genesis: &Genesis, block: &FinalHeader) -> Result<(), ReceiptFault> {
+pub(super) fn certified(genesis: &Genesis, block: &FinalHeader) -> Result<(), ReceiptFault> {
     let certificate = &block.certificate;
     if certificate.block != block.header.digest() || certificate.height != block.header.height {
         return Err(ReceiptFault::Certificate);

@@ -238,9 +238,9 @@ impl<B: Backing> Ledger<B> {
     }
 }
 
-/// Custodians attest and say who follows them; departments do everything else. Empty payloads are refused.
+/// Custodians attest, say what they destroyed and who follows them; departments do everything else. Empty payloads are refused.
 fn may_send(sender: Signer, payload: &Payload) -> Result<(), Refusal> {
-    let of_custody = matches!(payload, Payload::Attest { .. } | Payload::Custodians(_));
+    let of_custody = matches!(payload, Payload::Attest { .. } | Payload::Destroyed { .. } | Payload::Custodians(_));
     if of_custody != matches!(sender, Signer::Custodian(_)) {
         return Err(Refusal::SenderMayNot(sender));
     }
@@ -249,6 +249,8 @@ fn may_send(sender: Signer, payload: &Payload) -> Result<(), Refusal> {
         Payload::Attest { attestations } => attestations.is_empty(),
         Payload::Publish { source } => source.is_empty(),
         Payload::Request(request) => request.policy.is_empty(),
+        Payload::Erase { records, .. } => records.is_empty(),
+        Payload::Destroyed { records } => records.is_empty(),
         Payload::Custodians(change) => change.custodians.is_empty(),
         Payload::Approve { .. } | Payload::Withdraw { .. } => false,
     };

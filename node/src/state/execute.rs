@@ -107,6 +107,8 @@ impl<B: Backing> Execution<'_, B> {
             (Payload::Attest { attestations }, Signer::Custodian(custodian)) => {
                 attest::attest(self, custodian, attestations)?;
             }
+            (Payload::Erase { records, basis }, Signer::Department(sender)) => self.erase(sender, records, basis)?,
+            (Payload::Destroyed { records }, Signer::Custodian(custodian)) => self.destroyed(custodian, records)?,
             (Payload::Custodians(change), Signer::Custodian(_)) => self.custodians(verified, change)?,
             (Payload::Request(request), Signer::Department(asker)) => return self.ask(verified, asker, request),
             (Payload::Submit { records }, Signer::Department(sender)) => self.submit(sender, records)?,

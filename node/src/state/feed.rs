@@ -7,7 +7,7 @@ use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::Digest;
 use crate::custodians::CustodianSet;
 use crate::transaction::{
-    DepartmentId, Height, RecordId, Request, SOURCE_BYTES_MAX, SealedRecord, SealedResult, TransactionId,
+    CustodianId, DepartmentId, Height, RecordId, Request, SOURCE_BYTES_MAX, SealedRecord, SealedResult, TransactionId,
 };
 
 /// Most items of one kind in a feed; a block of 1 MiB cannot hold as many.
@@ -81,6 +81,54 @@ pub struct CustodyFeed {
     pub expired: Vec<TransactionId>,
     /// Custodians from the next block on, if they change.
     pub custodians: Option<CustodianSet>,
+    /// Records that later requests do not see, and whose capsules are to be destroyed once no earlier one waits.
+    pub erased: Vec<ErasedRecord>,
+    /// Capsules that custodians say they destroyed.
+    pub destroyed: Vec<DestroyedCapsule>,
+}
+
+/// A record that is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasedRecord {
+    /// The record.
+    pub record: RecordId,
+    /// The last sequence number given before: requests up to it still see the record.
+    pub sequence: u64,
+}
+
+/// A custodian's statement about a capsule, as the ledger took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DestroyedCapsule {
+    /// The record.
+    pub record: RecordId,
+    /// The custodian.
+    pub custodian: CustodianId,
+    /// Whether all custodians have said so.
+    pub complete: bool,
+}
+
+impl Encode for ErasedRecord {
+    fn encode(&self, out: &mut Writer) {
+        self.record.encode(out);
+        out.u64(self.sequence);
+    }
+}
+impl Decode for ErasedRecord {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { record: RecordId::decode(input)?, sequence: input.u64()? })
+    }
+}
+impl Encode for DestroyedCapsule {
+    fn encode(&self, out: &mut Writer) {
+        self.record.encode(out);
+        out.u16(self.custodian.0);
+        out.bool(self.complete);
+    }
+}
+impl Decode for DestroyedCapsule {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { record: RecordId::decode(input)?, custodian: CustodianId(input.u16()?), complete: input.bool()? })
+    }
 }
 
 impl Encode for ActivatedModule {
@@ -170,6 +218,8 @@ impl Encode for CustodyFeed {
         out.list(&self.finalised);
         out.list(&self.expired);
         out.option(self.custodians.as_ref());
+        out.list(&self.erased);
+        out.list(&self.destroyed);
     }
 }
 impl Decode for CustodyFeed {
@@ -184,6 +234,8 @@ impl Decode for CustodyFeed {
             finalised: input.list(FEED_ITEMS_MAX)?,
             expired: input.list(FEED_ITEMS_MAX)?,
             custodians: input.option()?,
+            erased: input.list(FEED_ITEMS_MAX)?,
+            destroyed: input.list(FEED_ITEMS_MAX)?,
         })
     }
 }

@@ -44,6 +44,10 @@ pub fn source(source: Digest) -> Vec<u8> {
 pub fn record(id: RecordId) -> Vec<u8> {
     key("record/", &[&id.0.0])
 }
+/// A record's erasure.
+pub fn erasure(id: RecordId) -> Vec<u8> {
+    key("erasure/", &[&id.0.0])
+}
 /// The record that replaced one.
 pub fn superseded(id: RecordId) -> Vec<u8> {
     key("superseded/", &[&id.0.0])

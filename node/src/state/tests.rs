@@ -3,6 +3,7 @@
 
 mod custodians;
 mod determinism;
+pub(crate) mod erasure;
 mod publication;
 mod requests;
 mod revocation;

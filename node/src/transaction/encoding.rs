@@ -208,6 +208,15 @@ impl Encode for Payload {
                 out.u8(7);
                 change.encode(out);
             }
+            Self::Erase { records, basis } => {
+                out.u8(8);
+                out.list(records);
+                out.text(basis);
+            }
+            Self::Destroyed { records } => {
+                out.u8(9);
+                out.list(records);
+            }
         }
     }
 }
@@ -221,8 +230,21 @@ impl Decode for Payload {
             5 => Self::Request(Request::decode(input)?),
             6 => Self::Attest { attestations: input.list(ATTESTATIONS_MAX)? },
             7 => Self::Custodians(CustodianChange::decode(input)?),
+            8 => Self::Erase { records: input.list(ERASURES_MAX)?, basis: input.text(NAME_BYTES_MAX)? },
+            9 => Self::Destroyed { records: input.list(ERASURES_MAX)? },
             _ => return Err(DecodeError::Malformed),
         })
+    }
+}
+impl Encode for Destruction {
+    fn encode(&self, out: &mut Writer) {
+        self.record.encode(out);
+        self.signature.encode(out);
+    }
+}
+impl Decode for Destruction {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { record: RecordId::decode(input)?, signature: Signature::decode(input)? })
     }
 }
 impl Encode for CustodianEntry {

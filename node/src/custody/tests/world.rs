@@ -119,6 +119,8 @@ pub(super) struct Town {
     pub(super) day: i32,
     /// Everything any custodian reported, as bytes.
     pub(super) reported: Vec<Vec<u8>>,
+    /// Records whose capsules custodians say they destroyed.
+    pub(super) destroyed: Vec<(usize, RecordId)>,
     pub(super) wanted: Vec<(usize, Vec<CapsuleId>)>,
     /// Opening messages on their way: from whose node, to which or to all.
     carried: Vec<(usize, Option<PublicKey>, OpeningMessage)>,
@@ -222,6 +224,7 @@ impl Town {
             sequence: 0,
             day: TODAY,
             reported: Vec::new(),
+            destroyed: Vec::new(),
             wanted: Vec::new(),
             carried: Vec::new(),
             silent: BTreeSet::new(),
@@ -290,7 +293,14 @@ impl Town {
                 CustodyReport::Transaction(signed) => {
                     let key = signing(0x30, index as u16 + 1).public();
                     let verified = signed.verify(self.genesis.chain_id(), |_| Some(key)).expect("signed");
-                    let Payload::Attest { attestations } = &verified.body().payload else { panic!("attests") };
+                    let attestations = match &verified.body().payload {
+                        Payload::Attest { attestations } => attestations.as_slice(),
+                        Payload::Destroyed { records } => {
+                            self.destroyed.extend(records.iter().map(|statement| (index, statement.record)));
+                            &[]
+                        }
+                        other => panic!("a custodian says nothing else: {other:?}"),
+                    };
                     said.extend(attestations.iter().map(|a| Said {
                         custodian: index,
                         request: a.request,
