@@ -5,7 +5,7 @@
 use crate::block::CertifiedBlock;
 use crate::codec::{Decode as _, Encode as _};
 use crate::crypto::{hex, unhex};
-use crate::transaction::{Envelope, Height, SealedResult, TransactionId};
+use crate::transaction::{Envelope, Height, RecordId, SealedResult, TransactionId};
 use serde_json::Value;
 use std::fmt;
 use std::net::SocketAddr;
@@ -189,6 +189,18 @@ impl Gateway {
             return Err(ClientFault::Malformed("receipt"));
         }
         reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)
+    }
+
+    /// A deletion certificate's bytes; `None` while it cannot be had.
+    pub fn deletion(&self, record: RecordId) -> Result<Option<Vec<u8>>, ClientFault> {
+        let reply = self.agent.get(format!("{}/v1/deletions/{record}", self.base)).call().map_err(unreachable)?;
+        match reply.status().as_u16() {
+            200 => {
+                reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map(Some).map_err(unreachable)
+            }
+            404 => Ok(None),
+            _ => Err(ClientFault::Malformed("deletion")),
+        }
     }
 
     fn get_json(&self, path: &str) -> Result<Value, ClientFault> {

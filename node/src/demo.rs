@@ -4,6 +4,7 @@
 
 pub mod actors;
 pub mod cluster;
+mod erasure;
 mod founding;
 mod handover;
 mod progress;
@@ -99,8 +100,8 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
 
     let mut facts = Facts { seed: options.seed, persons: u64::from(options.persons), ..Facts::default() };
     facts.policies = publish::publish(&session, &departments, &sources, &package)?;
-    let (records, submissions) = town::submit(&session, &departments, &package, &city)?;
-    facts.records = records;
+    let submitted = town::submit(&session, &departments, &package, &city)?;
+    facts.records = submitted.records;
     facts.refused.push(forbidden(&session, &departments, &package, &city)?);
     let decided = purchase::decide(&session, &departments, &mut cluster, &package, &city, &mut facts)?;
     let raced = race::run(&session, &departments, &cluster, &package, &city, options.seed)?;
@@ -115,6 +116,7 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
 
     let (handed, asked) = handover::run(&session, &departments, &mut cluster, &package, &city)?;
     facts.handover = handed;
+    facts.erasure = erasure::run(&session, &departments, &package, &city, &submitted.filed, folder.path())?;
 
     let level = cluster.level()?;
     facts.nodes = (0..cluster.len())
@@ -129,7 +131,7 @@ pub fn run(options: &Options) -> Result<Facts, DemoFault> {
     let requests: Vec<_> = asked.iter().chain(&decided.requests).chain(&raced.requests).copied().collect();
     facts.receipts = receipts::write_and_verify(&cluster.gateway(1), &requests, folder.path())?;
     for (name, latencies) in [
-        ("submission", submissions),
+        ("submission", submitted.latencies),
         ("evaluation", [decided.evaluations, lien_checks].concat()),
         ("verification", decided.verifications),
         ("contract", raced.contracts),

@@ -43,7 +43,8 @@ pub(super) fn write_and_verify(
     Ok(fact)
 }
 
-fn verifies(receipt: &Path, folder: &Path) -> Result<bool, DemoFault> {
+/// Whether `guiju-node verify` finds that a file holds, over the genesis file in `folder`.
+pub(super) fn verifies(receipt: &Path, folder: &Path) -> Result<bool, DemoFault> {
     let status = Command::new(std::env::current_exe()?)
         .arg("verify")
         .arg(receipt)

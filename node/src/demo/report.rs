@@ -126,6 +126,21 @@ pub struct HandoverFact {
     pub shares_left: u64,
 }
 
+/// One household record erased.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ErasureFact {
+    /// What verification said of the applicant before.
+    pub before: String,
+    /// What it said after.
+    pub after: String,
+    /// From the owner's word to the certificate with every custodian's, in milliseconds.
+    pub certified_ms: u64,
+    /// Whether the certificate verified offline.
+    pub verified: bool,
+    /// Whether a damaged copy was refused.
+    pub damaged_refused: bool,
+}
+
 /// Receipts.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ReceiptFact {
@@ -181,6 +196,8 @@ pub struct Facts {
     pub restart: RestartFact,
     /// Custody handed on.
     pub handover: HandoverFact,
+    /// A record erased.
+    pub erasure: ErasureFact,
     /// Receipts.
     pub receipts: ReceiptFact,
     /// Some answers in full.
@@ -237,6 +254,9 @@ impl Facts {
         let handover = &self.handover;
         must(handover.epoch == 1 && handover.answered == handover.asked, "custody was handed on and all is answered");
         must(handover.shares_left == 0, "no custodian has a share of before");
+        let erasure = &self.erasure;
+        must(erasure.before == "一致" && erasure.after == "无记录", "an erased record is not found any more");
+        must(erasure.verified && erasure.damaged_refused, "the deletion certificate verifies, and no damaged one does");
         must(self.receipts.written > 0 && self.receipts.verified == self.receipts.written, "all receipts verify");
         must(self.receipts.damaged_refused == self.receipts.written, "damaged receipts are refused");
         must(
@@ -363,6 +383,15 @@ impl Facts {
             page,
             "\n移交托管 custody handed on: 第 {} 届自高度 {} 起 · 受托方 4 由 5 接替, 1 停机 · 问 {} 答 {} · 旧份额 {}",
             handover.epoch, handover.height, handover.asked, handover.answered, handover.shares_left
+        )?;
+        let erasure = &self.erasure;
+        writeln!(
+            page,
+            "\n删除 erasure: 户籍核验 {} → {} · 全部受托方签署的删除证明用时 {} ms · 离线验证{}",
+            erasure.before,
+            erasure.after,
+            erasure.certified_ms,
+            if erasure.verified { "通过 verified" } else { "未通过 NOT verified" }
         )?;
         let receipts = &self.receipts;
         writeln!(

@@ -11,7 +11,7 @@ use crate::demo::progress::Progress;
 use crate::demo::purchase::micros;
 use crate::demo::session::{Session, in_parallel};
 use crate::entropy::system_rng;
-use crate::transaction::{Envelope, Payload, SealedRecord};
+use crate::transaction::{Envelope, Handle, Payload, RecordId, SealedRecord};
 use guiju_compiler::package::Package;
 use guiju_runtime::canonical;
 use guiju_runtime::value::{Fact, Schema, Type};
@@ -32,13 +32,23 @@ struct Batch<'a> {
     capsules: Vec<Vec<u8>>,
 }
 
-/// Seals and submits every record; returns how many, and each batch's latency in microseconds.
+/// What submitting left for later steps.
+pub(super) struct Submitted {
+    /// How many records.
+    pub(super) records: u64,
+    /// Each batch's latency, in microseconds.
+    pub(super) latencies: Vec<u64>,
+    /// The record filed last under each handle, as its owner keeps track of it.
+    pub(super) filed: BTreeMap<Handle, RecordId>,
+}
+
+/// Seals and submits every record.
 pub(super) fn submit(
     session: &Session,
     departments: &Departments,
     package: &Package,
     city: &City,
-) -> Result<(u64, Vec<u64>), DemoFault> {
+) -> Result<Submitted, DemoFault> {
     let batches = seal(session, departments, package, city)?;
     let total = city.records.len() as u64;
     let progress = Mutex::new(Progress::start("证照提交 submitting sealed records", total));
@@ -57,7 +67,9 @@ pub(super) fn submit(
         Ok(())
     })?;
     progress.into_inner().expect("all threads ended").finish();
-    Ok((total, latencies.into_inner().expect("all threads ended")))
+    let records = batches.iter().flat_map(|batch| &batch.records);
+    let filed = records.flat_map(|record| record.handles.iter().map(|handle| (*handle, record.id()))).collect();
+    Ok(Submitted { records: total, latencies: latencies.into_inner().expect("all threads ended"), filed })
 }
 
 fn seal<'a>(

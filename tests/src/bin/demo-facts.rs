@@ -121,6 +121,13 @@ fn checks(facts: &Value) -> Vec<(&'static str, bool)> {
                 && number(&facts["handover"]["asked"]) > 0
                 && facts["handover"]["asked"] == facts["handover"]["answered"],
         ),
+        (
+            "an erased record is gone, and certified so",
+            facts["erasure"]["before"] == "一致"
+                && facts["erasure"]["after"] == "无记录"
+                && facts["erasure"]["verified"] == true
+                && facts["erasure"]["damaged_refused"] == true,
+        ),
         ("no share of before is left", facts["handover"]["shares_left"] == 0),
         ("receipts verified", number(&receipts["written"]) > 0 && receipts["written"] == receipts["verified"]),
         ("damaged receipts refused", receipts["written"] == receipts["damaged_refused"]),
