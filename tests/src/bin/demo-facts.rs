@@ -1,14 +1,17 @@
 //! Checks the facts that `guiju-node demo --json` printed, and that an auditor who replayed the chain with
-//! `guiju-node audit --json` found the same: `demo-facts FACTS AUDIT`. Exits with 1 and says which fact fails.
+//! `guiju-node audit --json` found the same, and that no file of a node holds in clear whom it was about:
+//! `demo-facts FACTS AUDIT CHAIN`. Exits with 1 and says which fact fails.
 //! Invariant: it reads only the documents, so that the demo cannot mark its own work.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let paths: Vec<String> = std::env::args().skip(1).collect();
-    let [facts, audit] = paths.as_slice() else {
-        eprintln!("usage: demo-facts FACTS AUDIT");
+    let [facts, audit, chain] = paths.as_slice() else {
+        eprintln!("usage: demo-facts FACTS AUDIT CHAIN");
         return ExitCode::from(2);
     };
     let (facts, audit) = match (read(facts), read(audit)) {
@@ -20,7 +23,14 @@ fn main() -> ExitCode {
     };
     let facts = facts.first().cloned().unwrap_or_default();
     let mut failed = 0;
-    for (what, held) in checks(&facts).into_iter().chain(audited(&facts, &audit)) {
+    let kept = match kept_in_clear(Path::new(chain), &audit) {
+        Ok(kept) => kept,
+        Err(why) => {
+            eprintln!("{chain}: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    for (what, held) in checks(&facts).into_iter().chain(audited(&facts, &audit)).chain(kept) {
         println!("{} {what}", if held { "ok    " } else { "FAILED" });
         failed += u32::from(!held);
     }
@@ -32,6 +42,40 @@ fn read(path: &str) -> Result<Vec<Value>, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
     let documents = serde_json::Deserializer::from_str(&text).into_iter();
     documents.collect::<Result<_, _>>().map_err(|e| format!("{path}: {e}"))
+}
+
+/// Looks for citizens' numbers in every file of every node: ledger, logs, what custodians keep.
+fn kept_in_clear(chain: &Path, audit: &[Value]) -> Result<Vec<(&'static str, bool)>, std::io::Error> {
+    let inputs = audit.iter().flat_map(|line| line["told"]["inputs"].as_object().into_iter().flatten());
+    let citizens = inputs.filter_map(|(_, value)| value.as_str()).filter(|text| text.len() == 18);
+    let citizens: BTreeSet<&[u8]> = citizens.map(str::as_bytes).collect();
+    let (mut files, mut bytes, mut found) = (0, 0, 0);
+    let mut open: Vec<_> = (1..=4).map(|n| chain.join(format!("node{n}"))).collect();
+    while let Some(place) = open.pop() {
+        if place.is_dir() {
+            open.extend(
+                std::fs::read_dir(&place)?
+                    .map(|entry| Ok(entry?.path()))
+                    .collect::<Result<Vec<_>, std::io::Error>>()?,
+            );
+            continue;
+        }
+        let text = std::fs::read(&place)?;
+        // Numbers begin with digits, so few places need the look.
+        let hit = text.windows(18).filter(|w| w[0] == b'3' && citizens.contains(*w)).count();
+        if hit > 0 {
+            println!("       {hit} in {}", place.display());
+        }
+        (files, bytes, found) = (files + 1, bytes + text.len(), found + hit);
+    }
+    println!("       {} citizens' numbers looked for in {files} files of {bytes} bytes", citizens.len());
+    // The auditor's own findings hold them, so the search can find them.
+    let page = audit.iter().map(Value::to_string).collect::<String>();
+    let finds = page.as_bytes().windows(18).any(|w| citizens.contains(w));
+    Ok(vec![
+        ("citizens' numbers are looked for", citizens.len() > 100 && files > 20 && finds),
+        ("no file of a node holds one in clear", found == 0),
+    ])
 }
 
 /// What the auditor found against what the demo says.
