@@ -20,7 +20,7 @@ pub use policy::{
     ReleaseClause, TransitionClause, WriteClause, WriteValue,
 };
 pub use property::{Claim, PropertyItem};
-pub use sharing::{ExchangeWord, SharingClause, SharingItem};
+pub use sharing::{ExchangeWord, Limit, SharingClause, SharingItem};
 pub use standard::{
     CertificateItem, ClassWord, EnumItem, FieldItem, GroupItem, MappingItem, TermItem, TypeExpr, TypeKind,
     name_and_version, versioned,

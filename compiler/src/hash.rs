@@ -284,7 +284,7 @@ pub(crate) fn sharing(s: &typed::Sharing) -> [u8; 32] {
         c.part(&format!("{:?}", clause.exchanges));
         c.parts(clause.to.iter());
         c.parts(clause.purposes.iter());
-        c.part(&format!("{:?}", clause.millibits_per_day));
+        c.part(&format!("{:?}", clause.limit.map(|l| (l.millibits_per_day, l.millibits_per_ninety_days))));
         c.number(clause.points);
         c.citation(clause.citation.as_ref());
     }

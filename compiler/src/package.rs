@@ -2,7 +2,7 @@
 //! about them. Invariant: a `Package` exists only if every module in it passed every check, and its programs passed
 //! `ir::verify`. Must not know: syntax, the ledger, files, clocks.
 
-use crate::ast::{ClassWord, ExchangeWord, HitWord, PolicyKind};
+use crate::ast::{ClassWord, ExchangeWord, HitWord, Limit, PolicyKind};
 use crate::diagnostics::Diagnostic;
 use crate::ir::{self, ListPlace, LoopVar, TraceId};
 use crate::source::{FileId, Span};
@@ -364,8 +364,8 @@ pub struct SharingClauseInfo {
     pub permit: bool,
     /// Citation.
     pub citation: Option<CitationText>,
-    /// Thousandths of a bit a subject a day.
-    pub millibits_per_day: Option<u32>,
+    /// How much an asker may learn of each subject.
+    pub limit: Option<Limit>,
     /// Points an asker pays for one declared read.
     pub points: u32,
     /// Exchanges; empty means any.

@@ -44,12 +44,21 @@ pub struct SharingClause {
     pub to: Vec<Name>,
     /// Purposes; empty means `任何`.
     pub purposes: Vec<Name>,
-    /// Thousandths of a bit a subject a day.
-    pub millibits_per_day: Option<u32>,
+    /// How much an asker may learn of each subject.
+    pub limit: Option<Limit>,
     /// Points an asker pays for one declared read.
     pub points: u32,
     /// Citation.
     pub citation: Option<Citation>,
     /// Where.
     pub span: Span,
+}
+
+/// How much an asker may learn of each subject, in thousandths of a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// In one day.
+    pub millibits_per_day: u32,
+    /// In ninety days, the present one included; `None`: ten times a day's.
+    pub millibits_per_ninety_days: Option<u32>,
 }

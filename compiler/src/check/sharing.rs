@@ -46,7 +46,7 @@ pub(crate) fn check(item: &ast::SharingItem, scope: &Scope, report: &mut Report)
         if clause.points > POINTS_MAX {
             report.add(Diagnostic::new(Code::Overflow, clause.span, "积分过大", "too many points"));
         }
-        if !clause.permit && (clause.millibits_per_day.is_some() || clause.points > 0) {
+        if !clause.permit && (clause.limit.is_some() || clause.points > 0) {
             report.add(Diagnostic::new(
                 Code::WrongClause,
                 clause.span,
@@ -61,7 +61,7 @@ pub(crate) fn check(item: &ast::SharingItem, scope: &Scope, report: &mut Report)
             exchanges: clause.exchanges.clone(),
             to: clause.to.iter().map(|n| n.text.clone()).collect(),
             purposes: clause.purposes.iter().map(|n| n.text.clone()).collect(),
-            millibits_per_day: clause.millibits_per_day,
+            limit: clause.limit,
             points: clause.points,
             citation,
             span: clause.span,

@@ -317,15 +317,19 @@ fn sharing_clause(writer: &Writer, clause: &SharingClause) -> String {
         format!("{} {}", writer.word(Rule::k_give), any_or(texts(&clause.to))),
         format!("{} {}", writer.word(Rule::k_purpose), any_or(texts(&clause.purposes))),
     ];
-    if let Some(millibits) = clause.millibits_per_day {
+    if let Some(limit) = clause.limit {
         segments.push(format!(
             "{} {} {} {} {}",
             writer.word(Rule::k_limit),
             writer.word(Rule::k_per_subject),
             writer.word(Rule::k_per_day),
-            policy::bits(millibits),
+            policy::bits(limit.millibits_per_day),
             writer.word(Rule::k_bits)
         ));
+        segments.extend(limit.millibits_per_ninety_days.map(|millibits| {
+            let (every, bits) = (writer.word(Rule::k_per_ninety_days), writer.word(Rule::k_bits));
+            format!("{every} {} {bits}", policy::bits(millibits))
+        }));
     }
     if clause.points > 0 {
         segments.push(format!("{} {}", writer.word(Rule::k_points), clause.points));

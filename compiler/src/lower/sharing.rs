@@ -75,7 +75,7 @@ fn info(c: &SharingClause) -> SharingClauseInfo {
         label: c.label.clone(),
         permit: c.permit,
         citation: c.citation.clone(),
-        millibits_per_day: c.millibits_per_day,
+        limit: c.limit,
         points: c.points,
         exchanges: c.exchanges.clone(),
         to: c.to.clone(),

@@ -6,7 +6,8 @@ use super::node::{Builder, Built, Children, Node};
 use super::{cases, expression, fact, policy, property};
 use crate::ast::{
     CertificateItem, ClassWord, EnumItem, ExchangeWord, Expectation, FieldItem, FormulaItem, GroupItem, Import, Item,
-    LegalSource, Literal, MappingItem, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr, TypeKind,
+    LegalSource, Limit, Literal, MappingItem, Name, Path, SharingClause, SharingItem, TermItem, TestItem, TypeExpr,
+    TypeKind,
 };
 use crate::source::Span;
 
@@ -267,16 +268,7 @@ fn sharing_clause(builder: &Builder, node: Node) -> Built<SharingClause> {
     let to = anyone_or_names(builder, children.take(Rule::grantees)?);
     children.take(Rule::k_purpose)?;
     let purposes = anyone_or_names(builder, children.take(Rule::purposes)?);
-    let millibits_per_day = match children.maybe(Rule::limit) {
-        Some(node) => {
-            let mut limit = Children::of(builder, node);
-            limit.take(Rule::k_limit)?;
-            limit.take(Rule::k_per_subject)?;
-            limit.take(Rule::k_per_day)?;
-            Some(builder.thousandths(&limit.take(Rule::decimal)?)?)
-        }
-        None => None,
-    };
+    let limit = children.maybe(Rule::limit).map(|node| sharing_limit(builder, node)).transpose()?;
     let points = match children.maybe(Rule::points) {
         Some(node) => {
             let mut points = Children::of(builder, node);
@@ -286,7 +278,26 @@ fn sharing_clause(builder: &Builder, node: Node) -> Built<SharingClause> {
         None => 0,
     };
     let citation = children.maybe(Rule::citation).map(|node| builder.citation(node)).transpose()?;
-    Ok(SharingClause { permit, label, exchanges, to, purposes, millibits_per_day, points, citation, span })
+    Ok(SharingClause { permit, label, exchanges, to, purposes, limit, points, citation, span })
+}
+
+/// `限 每人 每日 … 比特`, and what may follow it.
+fn sharing_limit(builder: &Builder, node: Node) -> Built<Limit> {
+    let mut limit = Children::of(builder, node);
+    limit.take(Rule::k_limit)?;
+    limit.take(Rule::k_per_subject)?;
+    limit.take(Rule::k_per_day)?;
+    let millibits_per_day = builder.thousandths(&limit.take(Rule::decimal)?)?;
+    limit.take(Rule::k_bits)?;
+    let millibits_per_ninety_days = match limit.maybe(Rule::rolling) {
+        Some(node) => {
+            let mut rolling = Children::of(builder, node);
+            rolling.take(Rule::k_per_ninety_days)?;
+            Some(builder.thousandths(&rolling.take(Rule::decimal)?)?)
+        }
+        None => None,
+    };
+    Ok(Limit { millibits_per_day, millibits_per_ninety_days })
 }
 
 /// Names, or none for `任何`.

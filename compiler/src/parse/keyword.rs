@@ -97,6 +97,7 @@ pub(super) const KEYWORDS: &[(Rule, &str, &str)] = &[
     (Rule::k_limit, "限", "limit"),
     (Rule::k_per_subject, "每人", "per_subject"),
     (Rule::k_per_day, "每日", "per_day"),
+    (Rule::k_per_ninety_days, "每九十日", "per_ninety_days"),
     (Rule::k_points, "积分", "points"),
     (Rule::k_on, "于", "on"),
     (Rule::k_like, "基于", "like"),

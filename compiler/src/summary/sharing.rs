@@ -34,8 +34,11 @@ fn clause(clause: &SharingClauseInfo) -> String {
         any(&clause.to),
         any(&clause.purposes),
     );
-    if let Some(millibits) = clause.millibits_per_day {
-        line = format!("{line} 限 每人 每日 {} 比特", super::bits(millibits));
+    if let Some(limit) = clause.limit {
+        line = format!("{line} 限 每人 每日 {} 比特", super::bits(limit.millibits_per_day));
+        if let Some(millibits) = limit.millibits_per_ninety_days {
+            line = format!("{line} 每九十日 {} 比特", super::bits(millibits));
+        }
     }
     if clause.points > 0 {
         line = format!("{line} 积分 {}", clause.points);

@@ -1,6 +1,6 @@
 //! Checked sharing policies. Invariant: clauses are in the order of the text. Must not know: programs, diagnostics.
 
-use crate::ast::ExchangeWord;
+use crate::ast::{ExchangeWord, Limit};
 use crate::package::CitationText;
 use crate::source::Span;
 
@@ -32,8 +32,8 @@ pub struct SharingClause {
     pub to: Vec<String>,
     /// Purposes; empty: any.
     pub purposes: Vec<String>,
-    /// Bits a subject a day.
-    pub millibits_per_day: Option<u32>,
+    /// How much an asker may learn of each subject.
+    pub limit: Option<Limit>,
     /// Points.
     pub points: u32,
     /// Citation.

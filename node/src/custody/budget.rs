@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Length of the rolling meter, in days, the present day included.
 pub const ROLLING_DAYS: i32 = 90;
-/// The rolling meter's limit, as a multiple of the day meter's.
+/// The rolling meter's limit where a clause names none, as a multiple of the day meter's.
 pub const ROLLING_FACTOR: u64 = 10;
 /// Sealed meters are padded to the next multiple of this many bytes; 38 charges fit the first.
 pub const METER_CLASS: usize = 2048;
@@ -44,6 +44,28 @@ pub struct Moment {
     pub sequence: u64,
     /// Its Shanghai day.
     pub day: i32,
+}
+
+/// How much may be learned of each subject, in thousandths of a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In a day.
+    pub day: u64,
+    /// In the rolling meter's days.
+    pub rolling: u64,
+}
+
+impl Limits {
+    /// A clause's limits.
+    pub fn of(day: u32, rolling: Option<u32>) -> Self {
+        let day = u64::from(day);
+        Self { day, rolling: rolling.map_or(day * ROLLING_FACTOR, u64::from) }
+    }
+
+    /// The least of both.
+    pub fn and(self, other: Self) -> Self {
+        Self { day: self.day.min(other.day), rolling: self.rolling.min(other.rolling) }
+    }
 }
 
 /// Whether a charge is within budget.
@@ -110,9 +132,9 @@ struct Asked {
 }
 
 impl Meters {
-    /// Rules on `charge` by `asker` at `now`, under `limit` millibits a day, where earlier requests that are not evaluated
+    /// Rules on `charge` by `asker` at `now`, under `limits`, where earlier requests that are not evaluated
     /// yet may charge up to `ahead` millibits more, for this very question or another. The charge itself is not yet counted.
-    pub fn rule(&self, asker: DepartmentId, now: Moment, charge: &Charge, limit: u32, ahead: u64) -> Ruling {
+    pub fn rule(&self, asker: DepartmentId, now: Moment, charge: &Charge, limits: Limits, ahead: u64) -> Ruling {
         let mut asked: BTreeMap<[u8; 16], Asked> = BTreeMap::new();
         let earlier = self.entries.get(&(asker, charge.subject)).map_or(&[][..], Vec::as_slice);
         for entry in earlier.iter().filter(|e| in_window(e, now)) {
@@ -140,7 +162,7 @@ impl Meters {
                 day.add(known.millibits, known.settled_today && !known.pending_before);
             }
         }
-        let ruling = match (day.ruling(u64::from(limit)), rolling.ruling(u64::from(limit) * ROLLING_FACTOR)) {
+        let ruling = match (day.ruling(limits.day), rolling.ruling(limits.rolling)) {
             (Ruling::Exhausted, _) | (_, Ruling::Exhausted) => Ruling::Exhausted,
             (Ruling::Within, Ruling::Within) => Ruling::Within,
             _ => Ruling::Unsettled,
@@ -265,14 +287,14 @@ mod tests {
     fn the_day_meter_fills_and_empties_with_the_day() {
         let mut meters = Meters::default();
         for n in 0..2 {
-            assert_eq!(meters.rule(ASKER, at(n, 10), &charge(n as u8), 6000, 0), Ruling::Within);
+            assert_eq!(meters.rule(ASKER, at(n, 10), &charge(n as u8), Limits::of(6000, None), 0), Ruling::Within);
             meters.settle(ASKER, at(n, 10), &[charge(n as u8)]);
         }
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(9), 6000, 0), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(2, 11), &charge(9), 6000, 0), Ruling::Within);
-        assert_eq!(meters.rule(DepartmentId(2), at(2, 10), &charge(9), 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(9), Limits::of(6000, None), 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(2, 11), &charge(9), Limits::of(6000, None), 0), Ruling::Within);
+        assert_eq!(meters.rule(DepartmentId(2), at(2, 10), &charge(9), Limits::of(6000, None), 0), Ruling::Within);
         let other = Charge { subject: [2; 32], ..charge(9) };
-        assert_eq!(meters.rule(ASKER, at(2, 10), &other, 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &other, Limits::of(6000, None), 0), Ruling::Within);
     }
 
     #[test]
@@ -280,12 +302,12 @@ mod tests {
         let mut meters = Meters::default();
         for n in 0..20_u8 {
             let (now, asked) = (at(u64::from(n), i32::from(n)), charge(n));
-            assert_eq!(meters.rule(ASKER, now, &asked, 6000, 0), Ruling::Within, "{n}");
+            assert_eq!(meters.rule(ASKER, now, &asked, Limits::of(6000, None), 0), Ruling::Within, "{n}");
             meters.settle(ASKER, now, &[asked]);
         }
-        assert_eq!(meters.rule(ASKER, at(30, 20), &charge(99), 6000, 0), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(30, 89), &charge(99), 6000, 0), Ruling::Exhausted);
-        assert_eq!(meters.rule(ASKER, at(30, 90), &charge(99), 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(30, 20), &charge(99), Limits::of(6000, None), 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(30, 89), &charge(99), Limits::of(6000, None), 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(30, 90), &charge(99), Limits::of(6000, None), 0), Ruling::Within);
     }
 
     #[test]
@@ -293,29 +315,29 @@ mod tests {
         let mut meters = Meters::default();
         meters.settle(ASKER, at(1, 10), &[charge(1)]);
         meters.settle(ASKER, at(2, 10), &[charge(2)]);
-        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(1), 6000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(1), Limits::of(6000, None), 0), Ruling::Within);
         meters.settle(ASKER, at(3, 10), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(4, 10), &charge(3), 9000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(4, 10), &charge(3), Limits::of(9000, None), 0), Ruling::Within);
         // Asked again on a later day it is still free, and takes nothing from that day.
         meters.settle(ASKER, at(5, 11), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(6, 11), &charge(3), 3000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(6, 11), &charge(3), Limits::of(3000, None), 0), Ruling::Within);
     }
 
     #[test]
     fn pending_charges_make_a_ruling_wait_only_when_they_matter() {
         let mut meters = Meters::default();
         meters.charge(ASKER, at(1, 10), &[charge(1)]);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 6000, 0), Ruling::Within);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Unsettled);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 2000, 0), Ruling::Exhausted);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), Limits::of(6000, None), 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), Limits::of(5000, None), 0), Ruling::Unsettled);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), Limits::of(2000, None), 0), Ruling::Exhausted);
         // A later request never counts against an earlier one.
-        assert_eq!(meters.rule(ASKER, at(0, 10), &charge(2), 3000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(0, 10), &charge(2), Limits::of(3000, None), 0), Ruling::Within);
         let mut settled = Meters::default();
         settled.charge(ASKER, at(1, 10), &[charge(1)]);
         settled.settle(ASKER, at(1, 10), &[charge(1)]);
-        assert_eq!(settled.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Exhausted);
+        assert_eq!(settled.rule(ASKER, at(2, 10), &charge(2), Limits::of(5000, None), 0), Ruling::Exhausted);
         meters.forget(ASKER, 1);
-        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), 5000, 0), Ruling::Within);
+        assert_eq!(meters.rule(ASKER, at(2, 10), &charge(2), Limits::of(5000, None), 0), Ruling::Within);
     }
 
     #[test]
@@ -323,7 +345,7 @@ mod tests {
         let mut meters = Meters::default();
         meters.settle(ASKER, at(1, 10), &[charge(1)]);
         meters.charge(ASKER, at(2, 10), &[charge(2)]);
-        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(2), 3000, 0), Ruling::Unsettled);
+        assert_eq!(meters.rule(ASKER, at(3, 10), &charge(2), Limits::of(3000, None), 0), Ruling::Unsettled);
     }
 
     /// Whatever subset of pending requests becomes final, a ruling other than `Unsettled` is the one that holds then.
@@ -338,7 +360,7 @@ mod tests {
                 for (moment, asked) in &pending {
                     meters.charge(ASKER, *moment, &[charge(*asked)]);
                 }
-                let early = meters.rule(ASKER, at(6, 10), &charge(question), limit, 0);
+                let early = meters.rule(ASKER, at(6, 10), &charge(question), Limits::of(limit, None), 0);
                 unsettled += u32::from(early == Ruling::Unsettled);
                 for subset in 0..1 << pending.len() {
                     let mut last = Meters::default();
@@ -347,7 +369,7 @@ mod tests {
                             last.settle(ASKER, *moment, &[charge(*asked)]);
                         }
                     }
-                    let ruling = last.rule(ASKER, at(6, 10), &charge(question), limit, 0);
+                    let ruling = last.rule(ASKER, at(6, 10), &charge(question), Limits::of(limit, None), 0);
                     assert_ne!(ruling, Ruling::Unsettled);
                     assert!(early == ruling || early == Ruling::Unsettled, "{limit} {question} {subset:b}");
                 }

@@ -493,7 +493,7 @@ impl<C: CapsuleStore> Custodian<C> {
         let asker = self.genesis.department(request.asker).map_or("", |d| d.name.as_str());
         let question = &request.request;
         let allowance = Allowance {
-            limit: self.library.limit(policy, request.height, asker, question.exchange, &question.purpose),
+            limits: self.library.limit(policy, request.height, asker, question.exchange, &question.purpose),
             price: price(loaded),
             ahead: ahead.charges(request.asker),
         };

@@ -3,6 +3,7 @@
 //! used only after it agreed with the interpreter on the module's own tests and on boundary frames.
 //! Must not know: records, keys, requests in progress.
 
+use super::budget::Limits;
 use crate::crypto::Digest;
 use crate::publication::{CompiledModule, exchange_word};
 use crate::state::feed::ActivatedModule;
@@ -97,8 +98,8 @@ impl Library {
         self.schemas.get(&(standard, name.to_owned()))
     }
 
-    /// Least number of thousandths of a bit a day that the clauses permitting this question, ordered at `height`, allow;
-    /// none: no limit. A module is in force from the block after its activation on.
+    /// The least that the clauses permitting this question, ordered at `height`, allow to be learned of each subject; none:
+    /// no limit. A module is in force from the block after its activation on.
     pub(super) fn limit(
         &self,
         policy: &Policy,
@@ -106,16 +107,17 @@ impl Library {
         asker: &str,
         exchange: Exchange,
         purpose: &str,
-    ) -> Option<u32> {
-        let mut least: Option<u32> = None;
+    ) -> Option<Limits> {
+        let mut least: Option<Limits> = None;
         let in_force = self.sharings.values().filter_map(|versions| versions.range(..height).next_back());
         let sharings: Vec<&Arc<Sharing>> = in_force.flat_map(|(_, sharings)| sharings).collect();
         for read in &policy.reads {
             for sharing in sharings.iter().filter(|s| s.schema == read.schema && s.owner == read.owner) {
                 let clause =
                     sharing.interpret(asker, exchange_word(exchange), purpose).and_then(|i| sharing.clauses.get(i));
-                if let Some(limit) = clause.filter(|c| c.permit).and_then(|c| c.millibits_per_day) {
-                    least = Some(least.map_or(limit, |l| l.min(limit)));
+                if let Some(limit) = clause.filter(|c| c.permit).and_then(|c| c.limit) {
+                    let limits = Limits::of(limit.millibits_per_day, limit.millibits_per_ninety_days);
+                    least = Some(least.map_or(limits, |least| least.and(limits)));
                 }
             }
         }

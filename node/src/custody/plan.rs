@@ -4,7 +4,7 @@
 
 use super::answer::Refusal;
 use super::arguments::Arguments;
-use super::budget::{CHARGES_MAX, Charge, Meters, Moment, Ruling, SubjectTag};
+use super::budget::{CHARGES_MAX, Charge, Limits, Meters, Moment, Ruling, SubjectTag};
 use super::capsules::{CapsuleFault, CapsuleStore};
 use super::envelope::{EnvelopeError, OpenCapsule, open_record};
 use super::handles::{HandleKey, handle, handles_of};
@@ -41,8 +41,8 @@ pub(super) struct Sources<'a, C> {
 /// The budget that applies to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
-    /// Thousandths of a bit a subject a day; `None`: the clauses set no limit.
-    pub(super) limit: Option<u32>,
+    /// `None`: the clauses set no limit.
+    pub(super) limits: Option<Limits>,
     /// What one answer can tell at most, in thousandths of a bit.
     pub(super) price: u32,
     /// What earlier requests of the asker that are not evaluated yet may add to any subject's meters, likewise.
@@ -265,8 +265,8 @@ impl<C: CapsuleStore> Gathering<'_, C> {
                 return Err(Hold::Refused(Refusal::BudgetExhausted, self.gathered.charges.clone()));
             }
             let charge = Charge { subject: tag, question, millibits: self.allowance.price };
-            if let Some(limit) = self.allowance.limit {
-                match self.sources.meters.rule(self.request.asker, moment, &charge, limit, self.allowance.ahead) {
+            if let Some(limits) = self.allowance.limits {
+                match self.sources.meters.rule(self.request.asker, moment, &charge, limits, self.allowance.ahead) {
                     Ruling::Within => {}
                     Ruling::Unsettled => return Err(Hold::Unsettled),
                     Ruling::Exhausted => {

@@ -2,6 +2,7 @@
 //! Invariant: expected outcomes are read off the law by hand, never taken from the engine.
 
 mod ahead;
+mod attacks;
 mod erasure;
 mod handover;
 mod together;
