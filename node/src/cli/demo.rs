@@ -31,7 +31,9 @@ impl Demo {
         match demo::run(&options) {
             Ok(facts) => {
                 println!("{}", if self.json { facts.json() } else { facts.text() });
-                if facts.broken_promises().is_empty() { EXIT_OK } else { EXIT_CHECK }
+                let broken = facts.broken_promises();
+                broken.iter().for_each(|promise| eprintln!("未成立 / BROKEN: {promise}"));
+                if broken.is_empty() { EXIT_OK } else { EXIT_CHECK }
             }
             Err(fault) => {
                 eprintln!("演示中止 / the demo stopped: {fault}");

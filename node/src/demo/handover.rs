@@ -20,12 +20,15 @@ use crate::threshold::KeyShare;
 use crate::transaction::{CustodianId, Envelope, Height, SignedTransaction, Signer, TransactionId};
 use guiju_compiler::package::Package;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Questions asked after the handover.
 const ASKED: usize = 20;
 /// The node whose custodian is replaced, and the one that is down while the newcomer is needed.
 const LEAVING: usize = 3;
 const DOWN: usize = 0;
+/// Longest wait for custodians to wipe their shares of before.
+const WIPED_WITHIN: Duration = Duration::from_secs(60);
 /// How long the change may wait for a block.
 const VALID_BLOCKS: u64 = 1_000;
 
@@ -60,7 +63,15 @@ pub(super) fn run(
     }
     cluster.restart(DOWN)?;
     session.use_gateways(cluster.running());
-    let shares_left = folders.iter().filter(|folder| matches!(folder.keys().find_share(0), Ok(Some(_)))).count();
+    // A custodian wipes its share of before once it has heard of the change, the one that was down after its start.
+    let since = Instant::now();
+    let shares_left = loop {
+        let left = folders.iter().filter(|folder| matches!(folder.keys().find_share(0), Ok(Some(_)))).count();
+        if left == 0 || since.elapsed() > WIPED_WITHIN {
+            break left;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
     progress.finish();
     let (asked, shares_left) = (ASKED as u64, shares_left as u64);
     Ok((HandoverFact { epoch: 1, height: height.0, asked, answered, shares_left }, requests))
