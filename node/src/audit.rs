@@ -6,7 +6,7 @@ pub mod replay;
 
 use crate::block::{CertifiedBlock, transactions_root};
 use crate::codec::{Decode as _, DecodeError, Encode, Reader, Writer};
-use crate::consensus::certificate::verify_certificate;
+use crate::consensus::certificate::makes_final;
 use crate::crypto::{Digest, Purpose};
 use crate::custodians::CustodianSet;
 use crate::custody::envelope::{SealingSecret, Use, unpad};
@@ -205,15 +205,11 @@ impl<'a> Reading<'a> {
         if !linked {
             return Err(AuditFault::BrokenChain(height));
         }
-        let digest = found.block.digest();
         let validators = self.auditor.genesis.validator_keys();
-        let holds = found.certificate.block == digest
-            && found.certificate.height == height
-            && verify_certificate(self.chain, &validators, &found.certificate).is_ok();
-        if !holds {
+        if !makes_final(self.chain, &validators, header, &found.certificate) {
             return Err(AuditFault::BadCertificate(height));
         }
-        self.parent = digest;
+        self.parent = header.digest();
         let mut followed = None;
         for transaction in &found.block.transactions {
             match &transaction.body.payload {

@@ -9,6 +9,6 @@ pub mod driver;
 pub mod messages;
 pub mod wal;
 
-pub use certificate::{CertificateFault, verify_certificate};
+pub use certificate::{CertificateFault, makes_final, verify_certificate};
 pub use messages::ConsensusMessage;
 pub use wal::WalRecord;

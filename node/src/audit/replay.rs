@@ -7,7 +7,7 @@
 use super::{AuditCopy, AuditFault, audit_binding};
 use crate::block::{CertifiedBlock, Timestamp};
 use crate::codec::Decode as _;
-use crate::consensus::certificate::verify_certificate;
+use crate::consensus::certificate::makes_final;
 use crate::crypto::Digest;
 use crate::custody::envelope::{SealingSecret, Use, unpad};
 use crate::genesis::Genesis;
@@ -169,10 +169,7 @@ impl Replay {
         let broken = |fault: crate::state::BlockFault| AuditFault::Refused(height, fault.to_string());
         self.ledger.validate(block, block.header.time).map_err(broken)?;
         let validators = self.genesis.validator_keys();
-        let holds = certificate.block == block.digest()
-            && certificate.height == height
-            && verify_certificate(self.ledger.chain(), &validators, certificate).is_ok();
-        if !holds {
+        if !makes_final(self.ledger.chain(), &validators, &block.header, certificate) {
             return Err(AuditFault::BadCertificate(height));
         }
         let applied = self.ledger.execute(block, certificate);

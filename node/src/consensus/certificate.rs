@@ -3,7 +3,7 @@
 //! Invariant: two different votes or proposals never have the same signing bytes; every field is inside them.
 //! Must not know: malachite, rounds in progress, ledger state.
 
-use crate::block::Certificate;
+use crate::block::{Certificate, Header};
 use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, PublicKey, Purpose, SUITE, Signature};
 use crate::transaction::{ChainId, Height};
@@ -120,6 +120,13 @@ pub fn verify_certificate(
     verify_certificate_with(chain, validators, certificate, |key, bytes, signature| {
         key.verify(Purpose::Vote, bytes, signature)
     })
+}
+
+/// Whether `certificate` is of the block with this header, and makes it final among `validators`.
+pub fn makes_final(chain: ChainId, validators: &[PublicKey], header: &Header, certificate: &Certificate) -> bool {
+    certificate.block == header.digest()
+        && certificate.height == header.height
+        && verify_certificate(chain, validators, certificate).is_ok()
 }
 
 /// As [`verify_certificate`], with the signature check given: the driver has a cache in front of it.

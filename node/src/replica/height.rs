@@ -9,7 +9,7 @@ use super::{ABSENT_PROPOSER_MS, EARLY_MESSAGES_MAX, Phase, Replica, STATUS_PAUSE
 use crate::block::{Block, Certificate, CertifiedBlock, Header, Timestamp, transactions_root};
 use crate::consensus::context::ValidatorSet;
 use crate::consensus::driver::{Candidate, DriverFault, Output, Step};
-use crate::consensus::{ConsensusMessage, WalRecord, verify_certificate};
+use crate::consensus::{ConsensusMessage, WalRecord, makes_final};
 use crate::crypto::{Digest, PublicKey};
 use crate::custody::protocol::CustodyOrder;
 use crate::state::BlockFault;
@@ -405,10 +405,8 @@ impl<L: LedgerApi> Replica<L> {
 
     fn is_final(&self, certified: &CertifiedBlock) -> bool {
         let CertifiedBlock { block, certificate } = certified;
-        certificate.block == block.digest()
-            && certificate.height == block.header.height
-            && transactions_root(&block.transactions) == block.header.transactions_root
-            && verify_certificate(self.ledger.chain(), &self.validators.keys(), certificate).is_ok()
+        transactions_root(&block.transactions) == block.header.transactions_root
+            && makes_final(self.ledger.chain(), &self.validators.keys(), &block.header, certificate)
     }
 
     pub(super) fn on_committed(&mut self, height: Height) {
