@@ -4,18 +4,19 @@
 
 mod assemble;
 mod bytes;
+mod custodians;
 mod deletion;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;
 
 pub use self::assemble::{Unready, assemble};
+pub use self::custodians::ProvenCustodians;
 pub use self::deletion::{DELETION_MAGIC, DeletionCertificate, DeletionSummary, certificate_of, verify_deletion};
 pub use self::verify::{ReceiptFault, ReceiptSummary, Verdict, verify};
 
 use crate::block::{Certificate, Header};
 use crate::crypto::{Digest, Signature};
-use crate::custodians::CustodianSet;
 use crate::publication::ModuleEntry;
 use crate::state::{RequestStatus, StateProof};
 use crate::transaction::{ChainId, CustodianId, SealedResult, SignedTransaction};
@@ -63,9 +64,9 @@ pub struct Receipt {
     pub module: ModuleEntry,
     /// Proof of the entry under the witness' state root.
     pub module_proof: StateProof,
-    /// The custodians whose signatures follow, with the proof that they were the custodians of the status' epoch; `None` if
-    /// nothing is signed, or if they are the founding ones, whom the genesis file names.
-    pub custodians: Option<(CustodianSet, StateProof)>,
+    /// The custodians whose signatures follow, those of the status' epoch; `None` if nothing is signed, or if they are the
+    /// founding ones.
+    pub custodians: Option<ProvenCustodians>,
     /// Custodians' signatures on the result, ascending; empty unless finalised.
     pub signatures: Vec<(CustodianId, Signature)>,
     /// The result, its answer sealed to the asker; `None` unless finalised.

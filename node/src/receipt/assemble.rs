@@ -1,11 +1,10 @@
 //! Putting a receipt together from what a node stores. Invariant: a receipt that is returned verifies; reads that a block
 //! written meanwhile has made inconsistent end in [`Unready::Later`]. Must not know: clients.
 
-use super::{FinalHeader, RECEIPT_VERSION, Receipt};
+use super::{FinalHeader, ProvenCustodians, RECEIPT_VERSION, Receipt};
 use crate::block::{CertifiedBlock, leaf, sided_path};
 use crate::codec::Decode;
 use crate::crypto::SUITE;
-use crate::custodians::CustodianSet;
 use crate::publication::ModuleEntry;
 use crate::state::{Backing, RequestState, RequestStatus, ResultSignatures, StateProof, head, keys, prove_at};
 use crate::transaction::{Height, SealedResult, TransactionId};
@@ -63,10 +62,7 @@ pub fn assemble<B: Backing>(backing: &B, id: TransactionId) -> Result<Receipt, U
         Vec::new()
     };
     let custodians = match status.state {
-        RequestState::Finalised { epoch, .. } if epoch > 0 => {
-            let (set, proof) = prove(backing, proved, &keys::custodians(epoch))?;
-            Some((CustodianSet::from_bytes(&set).map_err(|_| Unready::Damaged)?, proof))
-        }
+        RequestState::Finalised { epoch, .. } => ProvenCustodians::of(backing, proved, epoch)?,
         _ => None,
     };
     let result = read::<SealedResult, B>(backing, &keys::result(id)).filter(|_| finalised);

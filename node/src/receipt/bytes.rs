@@ -5,7 +5,6 @@ use super::{FinalHeader, MAGIC, RECEIPT_BYTES_MAX, Receipt};
 use crate::block::{Certificate, Header};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::Digest;
-use crate::custodians::CustodianSet;
 use crate::publication::ModuleEntry;
 use crate::state::{RequestStatus, ResultSignatures, StateProof};
 use crate::transaction::{ChainId, SealedResult, SignedTransaction};
@@ -68,11 +67,7 @@ impl Encode for Receipt {
         self.status_proof.encode(out);
         self.module.encode(out);
         self.module_proof.encode(out);
-        out.bool(self.custodians.is_some());
-        if let Some((set, proof)) = &self.custodians {
-            set.encode(out);
-            proof.encode(out);
-        }
+        out.option(self.custodians.as_ref());
         ResultSignatures(self.signatures.clone()).encode(out);
         out.option(self.result.as_ref());
     }
@@ -92,11 +87,7 @@ impl Decode for Receipt {
             status_proof: StateProof::decode(input)?,
             module: ModuleEntry::decode(input)?,
             module_proof: StateProof::decode(input)?,
-            custodians: if input.bool()? {
-                Some((CustodianSet::decode(input)?, StateProof::decode(input)?))
-            } else {
-                None
-            },
+            custodians: input.option()?,
             signatures: ResultSignatures::decode(input)?.0,
             result: input.option::<SealedResult>()?,
         })

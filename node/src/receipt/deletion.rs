@@ -3,11 +3,11 @@
 //! custodian of its epoch has signed. Must not know: who holds it, how capsules are destroyed.
 
 use super::assemble::{Unready, block, prove};
+use super::custodians::{ProvenCustodians, custodians_of};
 use super::verify::{ReceiptFault, certified};
 use super::{FinalHeader, RECEIPT_BYTES_MAX, RECEIPT_VERSION};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::crypto::{Purpose, SUITE};
-use crate::custodians::CustodianSet;
 use crate::genesis::Genesis;
 use crate::state::{Backing, Erasure, StateProof, head, keys};
 use crate::transaction::{ChainId, Height, RecordId, destroyed_bytes};
@@ -31,8 +31,8 @@ pub struct DeletionCertificate {
     pub erasure: Erasure,
     /// Proof of it under the witness' state root.
     pub proof: StateProof,
-    /// The custodians of the erasure's epoch, proved likewise; `None`: the founding ones.
-    pub custodians: Option<(CustodianSet, StateProof)>,
+    /// The custodians of the erasure's epoch; `None`: the founding ones.
+    pub custodians: Option<ProvenCustodians>,
 }
 
 /// What a certificate that holds says.
@@ -72,14 +72,8 @@ pub fn certificate_of<B: Backing>(backing: &B, record: RecordId) -> Result<Delet
     }
     let (bytes, proof) = prove(backing, proved, &key)?;
     let erasure = Erasure::from_bytes(&bytes).map_err(|_| Unready::Damaged)?;
-    let custodians = match erasure.complete {
-        None => return Err(Unready::Pending),
-        Some((_, 0)) => None,
-        Some((_, epoch)) => {
-            let (set, proof) = prove(backing, proved, &keys::custodians(epoch))?;
-            Some((CustodianSet::from_bytes(&set).map_err(|_| Unready::Damaged)?, proof))
-        }
-    };
+    let (_, epoch) = erasure.complete.ok_or(Unready::Pending)?;
+    let custodians = ProvenCustodians::of(backing, proved, epoch)?;
     let witness: FinalHeader = block(backing, last)?.into();
     let chain = witness.header.chain;
     Ok(DeletionCertificate { version: RECEIPT_VERSION, suite: SUITE, chain, witness, erasure, proof, custodians })
@@ -101,17 +95,7 @@ pub fn verify_deletion(genesis: &Genesis, certificate: &DeletionCertificate) -> 
         return Err(ReceiptFault::State);
     }
     let (complete, epoch) = erasure.complete.ok_or(ReceiptFault::Custodians)?;
-    let set = match &certificate.custodians {
-        None if epoch == 0 => CustodianSet::founding(genesis),
-        Some((set, proof)) if epoch > 0 && set.epoch == epoch => {
-            let proven = proof.verify(root, &keys::custodians(epoch), Some(&set.to_bytes()));
-            if !proven {
-                return Err(ReceiptFault::State);
-            }
-            set.clone()
-        }
-        _ => return Err(ReceiptFault::Mismatch),
-    };
+    let set = custodians_of(genesis, certificate.custodians.as_ref(), root, epoch)?;
     let said = destroyed_bytes(chain, erasure.record, erasure.capsule);
     let signed = set.custodians.iter().all(|custodian| {
         let word = erasure.destroyed.iter().find(|(id, _)| *id == custodian.id);
@@ -153,11 +137,7 @@ impl Encode for DeletionCertificate {
         self.witness.encode(out);
         self.erasure.encode(out);
         self.proof.encode(out);
-        out.bool(self.custodians.is_some());
-        if let Some((set, proof)) = &self.custodians {
-            set.encode(out);
-            proof.encode(out);
-        }
+        out.option(self.custodians.as_ref());
     }
 }
 impl Decode for DeletionCertificate {
@@ -169,11 +149,7 @@ impl Decode for DeletionCertificate {
             witness: FinalHeader::decode(input)?,
             erasure: Erasure::decode(input)?,
             proof: StateProof::decode(input)?,
-            custodians: if input.bool()? {
-                Some((CustodianSet::decode(input)?, StateProof::decode(input)?))
-            } else {
-                None
-            },
+            custodians: input.option()?,
         })
     }
 }

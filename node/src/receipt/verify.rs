@@ -2,6 +2,7 @@
 //! Invariant: needs no node, no network and no clock; a fault says which part does not hold.
 //! Must not know: ledger execution, storage.
 
+use super::custodians::custodians_of;
 use super::{FinalHeader, RECEIPT_VERSION, Receipt};
 use crate::block::{leaf, root_from_sides};
 use crate::codec::Encode;
@@ -186,7 +187,8 @@ fn decided(genesis: &Genesis, receipt: &Receipt, id: TransactionId) -> Result<Ve
             Ok(Verdict::Expired { height: *height })
         }
         RequestState::Finalised { height, digest, epoch, custodians } if witnessed(*height) => {
-            let set = custodians_of(genesis, receipt, *epoch)?;
+            let root = receipt.witness.header.state_root;
+            let set = custodians_of(genesis, receipt.custodians.as_ref(), root, *epoch)?;
             attested(genesis, &set, receipt, id, *digest, custodians)?;
             Ok(Verdict::Finalised { height: *height, digest: *digest, custodians: custodians.clone() })
         }
@@ -197,19 +199,6 @@ fn decided(genesis: &Genesis, receipt: &Receipt, id: TransactionId) -> Result<Ve
 fn nothing_signed(receipt: &Receipt) -> Result<(), ReceiptFault> {
     let empty = receipt.signatures.is_empty() && receipt.result.is_none() && receipt.custodians.is_none();
     if empty { Ok(()) } else { Err(ReceiptFault::Mismatch) }
-}
-
-/// The custodians of an epoch: the genesis file's, or those that the state proves.
-fn custodians_of(genesis: &Genesis, receipt: &Receipt, epoch: u32) -> Result<CustodianSet, ReceiptFault> {
-    match &receipt.custodians {
-        None if epoch == 0 => Ok(CustodianSet::founding(genesis)),
-        Some((set, proof)) if epoch > 0 && set.epoch == epoch => {
-            let root = receipt.witness.header.state_root;
-            let holds = proof.verify(root, &keys::custodians(epoch), Some(&set.to_bytes()));
-            if holds { Ok(set.clone()) } else { Err(ReceiptFault::State) }
-        }
-        _ => Err(ReceiptFault::Mismatch),
-    }
 }
 
 /// That enough custodians signed the result, which is there and has the digest.

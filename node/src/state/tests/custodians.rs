@@ -113,8 +113,8 @@ fn those_who_follow_decide_and_their_receipts_need_the_genesis_alone() {
     let bare = Receipt { custodians: None, ..whole.clone() };
     assert_eq!(verify(&world.genesis, &bare), Err(ReceiptFault::Mismatch));
     let mut other = whole.clone();
-    if let Some((set, _)) = &mut other.custodians {
-        set.custodians[3].signing_key = custodian_key(CustodianId(9)).public();
+    if let Some(proven) = &mut other.custodians {
+        proven.set.custodians[3].signing_key = custodian_key(CustodianId(9)).public();
     }
     assert_eq!(verify(&world.genesis, &other), Err(ReceiptFault::State), "a set of another's making");
     // A restarted ledger knows them too.
