@@ -253,12 +253,9 @@ impl<'a> Reading<'a> {
 
     /// The custodians that a transaction puts in the place of the present ones, if it does.
     fn changed(&self, transaction: &SignedTransaction, change: &CustodianChange) -> Option<CustodianSet> {
-        let key_of = |who: Signer| match who {
-            Signer::Department(_) => self.auditor.genesis.key_of(who),
-            Signer::Custodian(id) => self.custodians.get(id).map(|c| c.signing_key),
-        };
-        let verified = transaction.clone().verify(self.chain, key_of).ok()?;
-        self.custodians.follow(self.auditor.genesis, change, verified.custodians()).ok()
+        let (present, genesis) = (&self.custodians, self.auditor.genesis);
+        let verified = transaction.clone().verify(self.chain, |who| present.key_of(genesis, who)).ok()?;
+        present.follow(genesis, change, verified.custodians()).ok()
     }
 
     fn finish(self) -> Result<Vec<AuditedContract>, AuditFault> {

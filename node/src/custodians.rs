@@ -4,10 +4,10 @@
 //! Must not know: shares, how they were dealt.
 
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::crypto::{Digest, Purpose};
+use crate::crypto::{Digest, PublicKey, Purpose};
 use crate::genesis::Genesis;
 use crate::threshold::shares_fit;
-use crate::transaction::{CUSTODIANS_MAX, CustodianChange, CustodianEntry, CustodianId, NAME_BYTES_MAX};
+use crate::transaction::{CUSTODIANS_MAX, CustodianChange, CustodianEntry, CustodianId, Signer, is_name};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -77,6 +77,14 @@ impl CustodianSet {
         self.custodians.iter().find(|custodian| custodian.id == id)
     }
 
+    /// The key with which `signer` signs while these are the custodians of `genesis`' chain.
+    pub fn key_of(&self, genesis: &Genesis, signer: Signer) -> Option<PublicKey> {
+        match signer {
+            Signer::Department(id) => genesis.department(id).map(|d| d.signing_key),
+            Signer::Custodian(id) => self.get(id).map(|c| c.signing_key),
+        }
+    }
+
     /// How many open together, and must agree.
     pub fn enough(&self) -> usize {
         usize::from(self.threshold)
@@ -119,13 +127,10 @@ impl CustodianSet {
 
     fn check_members(&self, change: &CustodianChange) -> Result<(), ChangeFault> {
         let members = &change.custodians;
-        let named = |c: &CustodianEntry| {
-            !c.name.is_empty() && c.name.len() <= NAME_BYTES_MAX && !c.name.chars().any(char::is_control)
-        };
         let keys: BTreeSet<_> = members.iter().map(|c| c.signing_key).collect();
         let whole = members.len() <= CUSTODIANS_MAX
             && members.is_sorted_by(|a, b| a.id < b.id)
-            && members.iter().all(named)
+            && members.iter().all(|c| is_name(&c.name))
             && keys.len() == members.len()
             && change.confirmations.len() == members.len()
             && (1..=members.len()).contains(&usize::from(change.threshold));

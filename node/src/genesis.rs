@@ -6,13 +6,13 @@ use crate::block::{Timestamp, VALIDATORS_MAX};
 use crate::codec::{Encode, Writer};
 use crate::crypto::{Digest, PublicKey, hex, unhex};
 use crate::threshold::shares_fit;
-use crate::transaction::{ChainId, CustodianId, DepartmentId, NAME_BYTES_MAX, Signer};
-
-pub use crate::transaction::{CUSTODIANS_MAX, CustodianEntry};
+use crate::transaction::{ChainId, CustodianId, DepartmentId, Signer, is_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+
+pub use crate::transaction::{CUSTODIANS_MAX, CustodianEntry};
 
 /// Most departments on a chain.
 pub const DEPARTMENTS_MAX: usize = 1024;
@@ -212,8 +212,7 @@ fn bounded(place: &str, n: usize, max: usize) -> Result<(), GenesisError> {
 }
 
 fn name(place: &str, text: &str) -> Result<(), GenesisError> {
-    let ok = !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
-    if ok {
+    if is_name(text) {
         Ok(())
     } else {
         Err(field(place, "为空、过长或含控制字符 / empty, too long or with control characters"))
@@ -256,6 +255,7 @@ impl Encode for DepartmentEntry {
         out.bytes(&self.handle_key_sealed);
     }
 }
+
 // ---- the TOML form: the same facts with keys in hexadecimal ----
 
 #[derive(Serialize, Deserialize)]

@@ -122,10 +122,7 @@ impl<B: Backing> Ledger<B> {
     }
     /// The key with which `signer` signs, at present.
     pub fn key_of(&self, signer: Signer) -> Option<PublicKey> {
-        match signer {
-            Signer::Department(id) => self.genesis.department(id).map(|d| d.signing_key),
-            Signer::Custodian(id) => self.custodians.get(id).map(|c| c.signing_key),
-        }
+        self.custodians.key_of(&self.genesis, signer)
     }
     /// The chain.
     pub fn chain(&self) -> ChainId {

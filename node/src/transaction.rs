@@ -24,6 +24,11 @@ pub const NAME_BYTES_MAX: usize = 256;
 pub const ATTESTATIONS_MAX: usize = 64;
 /// Most writes one contract result can hold.
 pub const WRITES_MAX: usize = 16;
+/// Whether a text can name somebody: not empty, at most [`NAME_BYTES_MAX`] bytes, without control characters.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
 /// Longest a transaction can stay valid, in blocks.
 pub const VALIDITY_BLOCKS_MAX: u64 = 5_000;
 

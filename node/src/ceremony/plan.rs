@@ -9,7 +9,7 @@ use crate::crypto::{Digest, Keypair, PublicKey, hex, unhex};
 use crate::custodians::CustodianSet;
 use crate::genesis::{CustodianFile, Genesis, GenesisError};
 use crate::threshold::shares_fit;
-use crate::transaction::{CUSTODIANS_MAX, CustodianEntry, CustodianId, NAME_BYTES_MAX};
+use crate::transaction::{CUSTODIANS_MAX, CustodianEntry, CustodianId, is_name};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,9 +80,7 @@ impl Plan {
     ) -> Result<Self, CeremonyFault> {
         let wrong = |what: &str| Err(CeremonyFault::Plan(what.to_owned()));
         members.sort_by_key(|member| member.id);
-        let named =
-            |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
-        if !named(&chain) || members.iter().any(|member| !named(&member.name)) {
+        if !is_name(&chain) || members.iter().any(|member| !is_name(&member.name)) {
             return wrong("名称为空、过长或含控制字符 / a name is empty, too long or has control characters");
         }
         if members.len() > CUSTODIANS_MAX || threshold < 2 || usize::from(threshold) > members.len() {
