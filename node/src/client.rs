@@ -184,22 +184,24 @@ impl Gateway {
 
     /// A receipt's bytes, assembled by the node.
     pub fn receipt(&self, id: TransactionId) -> Result<Vec<u8>, ClientFault> {
-        let reply = self.agent.get(format!("{}/v1/receipts/{id}", self.base)).call().map_err(unreachable)?;
-        if reply.status() != 200 {
-            return Err(ClientFault::Malformed("receipt"));
-        }
-        reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(unreachable)
+        self.file(&format!("/v1/receipts/{id}"), "receipt")?.ok_or(ClientFault::Malformed("receipt"))
     }
 
     /// A deletion certificate's bytes; `None` while it cannot be had.
     pub fn deletion(&self, record: RecordId) -> Result<Option<Vec<u8>>, ClientFault> {
-        let reply = self.agent.get(format!("{}/v1/deletions/{record}", self.base)).call().map_err(unreachable)?;
+        self.file(&format!("/v1/deletions/{record}"), "deletion")
+    }
+
+    /// The bytes of a file; `None` if the node has none.
+    fn file(&self, path: &str, what: &'static str) -> Result<Option<Vec<u8>>, ClientFault> {
+        let reply = self.agent.get(format!("{}{path}", self.base)).call().map_err(unreachable)?;
         match reply.status().as_u16() {
             200 => {
-                reply.into_body().into_with_config().limit(BODY_BYTES_MAX).read_to_vec().map(Some).map_err(unreachable)
+                let body = reply.into_body().into_with_config().limit(BODY_BYTES_MAX);
+                body.read_to_vec().map(Some).map_err(unreachable)
             }
             404 => Ok(None),
-            _ => Err(ClientFault::Malformed("deletion")),
+            _ => Err(ClientFault::Malformed(what)),
         }
     }
 

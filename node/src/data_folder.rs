@@ -198,7 +198,11 @@ impl Keys {
 
     /// As [`Keys::read`]; `None` if there is no such file.
     pub fn find(&self, name: KeyName) -> Result<Option<[u8; 32]>, FolderError> {
-        match self.read(name) {
+        self.find_file(name.file())
+    }
+
+    fn find_file(&self, file: &str) -> Result<Option<[u8; 32]>, FolderError> {
+        match self.read_file(file) {
             Err(FolderError::Io(_, e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             other => other.map(Some),
         }
@@ -207,10 +211,7 @@ impl Keys {
     /// The custodian's share of an epoch of custodians, as [`Keys::find`]; that of the founding ones is
     /// [`KeyName::Share`].
     pub fn find_share(&self, epoch: u32) -> Result<Option<[u8; 32]>, FolderError> {
-        match self.read_file(&share_file(epoch)) {
-            Err(FolderError::Io(_, e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            other => other.map(Some),
-        }
+        self.find_file(&share_file(epoch))
     }
 
     /// Writes the share of an epoch, as [`Keys::write`].

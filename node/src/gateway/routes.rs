@@ -8,9 +8,9 @@ use crate::block::Header;
 use crate::codec::{Decode, Reader};
 use crate::crypto::{Digest, PublicKey, hex, unhex};
 use crate::publication::ModuleEntry;
-use crate::receipt;
+use crate::receipt::{self, Unready};
 use crate::state::keys;
-use crate::store::StoreError;
+use crate::store::{StoreError, View};
 use crate::transaction::{DepartmentId, Envelope, Height, RecordId, TransactionId};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -188,20 +188,23 @@ async fn modules(State(gateway): Shared) -> Result<Json<Value>, Problem> {
 
 /// A receipt's file, once the block after the decision exists.
 async fn receipt(State(gateway): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = id_of(&id)?;
-    let view = gateway.store.view()?;
-    let assembled = tokio::task::spawn_blocking(move || receipt::assemble(&view, id));
-    let assembled = assembled.await.map_err(|_| Problem::stopping())?;
-    let receipt = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
-    bytes_or_not_found(Some(receipt.to_file()))
+    assembled(&gateway, id_of(&id)?, |view, id| Ok(receipt::assemble(view, id)?.to_file())).await
 }
 
 /// A deletion certificate's file, once all custodians have destroyed the record's capsule and the block after that exists.
 async fn deletion(State(gateway): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = id_of(&id)?;
+    assembled(&gateway, id_of(&id)?, |view, id| Ok(receipt::certificate_of(view, RecordId(id.0))?.to_file())).await
+}
+
+/// A file put together from the ledger as it is now, off the threads that serve.
+async fn assembled(
+    gateway: &Gateway,
+    id: TransactionId,
+    file: fn(&View, TransactionId) -> Result<Vec<u8>, Unready>,
+) -> Result<Response, Problem> {
     let view = gateway.store.view()?;
-    let assembled = tokio::task::spawn_blocking(move || receipt::certificate_of(&view, RecordId(id.0)));
+    let assembled = tokio::task::spawn_blocking(move || file(&view, id));
     let assembled = assembled.await.map_err(|_| Problem::stopping())?;
-    let certificate = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
-    bytes_or_not_found(Some(certificate.to_file()))
+    let bytes = assembled.map_err(|unready| Problem::not_ready(&unready.to_string()))?;
+    bytes_or_not_found(Some(bytes))
 }
