@@ -7,7 +7,7 @@ use crate::custody::handles::handle;
 use crate::demo::DemoFault;
 use crate::demo::actors::Departments;
 use crate::demo::purchase;
-use crate::demo::receipts::verifies;
+use crate::demo::receipts::write_and_try;
 use crate::demo::report::ErasureFact;
 use crate::demo::session::{Session, in_force};
 use crate::transaction::{Envelope, Handle, Payload, RecordId};
@@ -67,15 +67,7 @@ pub(super) fn run(
     };
     let took = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let file = folder.join("deletion.certificate");
-    std::fs::write(&file, &certificate)?;
-    let verified = verifies(&file, folder)?;
-    let mut copy = certificate;
-    let middle = copy.len() / 2;
-    copy[middle] ^= 1;
-    let damaged = folder.join("damaged.certificate");
-    std::fs::write(&damaged, &copy)?;
-    let damaged_refused = !verifies(&damaged, folder)?;
-    std::fs::remove_file(&damaged)?;
+    let (verified, damaged_refused) = write_and_try(&file, certificate, folder)?;
     Ok(ErasureFact { before, after, certified_ms: took, verified, damaged_refused })
 }
 

@@ -27,24 +27,31 @@ pub(super) fn write_and_verify(
     for id in requests.iter().step_by(step).take(WRITTEN) {
         let bytes = gateway.receipt(*id)?;
         let file = place.join(format!("{}.receipt", &id.to_string()[..16]));
-        std::fs::write(&file, &bytes)?;
+        let (verified, damaged_refused) = write_and_try(&file, bytes, folder)?;
         fact.written += 1;
-        fact.verified += u64::from(verifies(&file, folder)?);
-        let damaged = place.join("damaged");
-        let mut copy = bytes;
-        let middle = copy.len() / 2;
-        copy[middle] ^= 1;
-        std::fs::write(&damaged, &copy)?;
-        fact.damaged_refused += u64::from(!verifies(&damaged, folder)?);
-        std::fs::remove_file(&damaged)?;
+        fact.verified += u64::from(verified);
+        fact.damaged_refused += u64::from(damaged_refused);
         progress.advance(1);
     }
     progress.finish();
     Ok(fact)
 }
 
-/// Whether `guiju-node verify` finds that a file holds, over the genesis file in `folder`.
-pub(super) fn verifies(receipt: &Path, folder: &Path) -> Result<bool, DemoFault> {
+/// Writes a file: whether it holds over the genesis file in `folder`, and whether a damaged copy of it does not.
+pub(super) fn write_and_try(file: &Path, mut bytes: Vec<u8>, folder: &Path) -> Result<(bool, bool), DemoFault> {
+    std::fs::write(file, &bytes)?;
+    let verified = verifies(file, folder)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = file.with_extension("damaged");
+    std::fs::write(&damaged, &bytes)?;
+    let damaged_refused = !verifies(&damaged, folder)?;
+    std::fs::remove_file(&damaged)?;
+    Ok((verified, damaged_refused))
+}
+
+/// Whether `guiju-node verify` finds that a file holds.
+fn verifies(receipt: &Path, folder: &Path) -> Result<bool, DemoFault> {
     let status = Command::new(std::env::current_exe()?)
         .arg("verify")
         .arg(receipt)
