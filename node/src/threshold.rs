@@ -160,27 +160,36 @@ impl Encapsulation {
 
 /// One custodian's share of the custody key. Wiped when dropped; its debug form tells nothing.
 #[derive(Clone)]
-pub struct KeyShare(Zeroizing<[u8; 32]>);
+pub struct KeyShare {
+    secret: Zeroizing<[u8; 32]>,
+    /// The public half, which every partial opening's proof names.
+    public: [u8; 32],
+}
 
 impl KeyShare {
     /// The share whose bytes are `bytes`, as in a key file; `None` if they are none.
     pub fn from_bytes(bytes: [u8; 32]) -> Option<Self> {
         let bytes = Zeroizing::new(bytes);
-        scalar(&bytes).filter(|s| *s != Scalar::ZERO).map(|_| Self(bytes))
+        scalar(&bytes).filter(|s| *s != Scalar::ZERO).map(|secret| Self::of(&Zeroizing::new(secret)))
+    }
+
+    fn of(secret: &Scalar) -> Self {
+        let public = RistrettoPoint::mul_base(secret).compress().0;
+        Self { secret: Zeroizing::new(secret.to_bytes()), public }
     }
 
     /// The bytes, to be written to a key file.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.secret.clone()
     }
 
     /// The public half, as the genesis file registers it.
     pub fn public(&self) -> [u8; 32] {
-        RistrettoPoint::mul_base(&self.scalar()).compress().0
+        self.public
     }
 
     fn scalar(&self) -> Zeroizing<Scalar> {
-        Zeroizing::new(scalar(&self.0).unwrap_or(Scalar::ZERO))
+        Zeroizing::new(scalar(&self.secret).unwrap_or(Scalar::ZERO))
     }
 
     /// The partial opening of an encapsulation that was checked, proved in `context`.
@@ -189,9 +198,9 @@ impl KeyShare {
         let opened = (*x * u).compress().0;
         // Derived, so that no weak source of randomness can tell the share: used once, for these very points.
         let seed = [encapsulation.part(0).as_slice(), &context.0].concat();
-        let k = Zeroizing::new(wide(&Digest::keyed(&self.0, "guiju/1/custody/nonce", &seed)));
+        let k = Zeroizing::new(wide(&Digest::keyed(&self.secret, "guiju/1/custody/nonce", &seed)));
         let (a, b) = (RistrettoPoint::mul_base(&k).compress().0, (*k * u).compress().0);
-        let c = opens(context, [&self.public(), &encapsulation.part(0), &opened, &a, &b]);
+        let c = opens(context, [&self.public, &encapsulation.part(0), &opened, &a, &b]);
         let z = *k + c * *x;
         Some(PartialOpening { point: opened, challenge: c.to_bytes(), response: z.to_bytes() })
     }
@@ -319,7 +328,7 @@ impl DealtKey {
 
     /// A custodian's share.
     pub fn share(&self, custodian: CustodianId) -> KeyShare {
-        KeyShare(Zeroizing::new(self.at(custodian).to_bytes()))
+        KeyShare::of(&self.at(custodian))
     }
 
     fn at(&self, custodian: CustodianId) -> Zeroizing<Scalar> {

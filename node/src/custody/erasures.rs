@@ -2,12 +2,10 @@
 //! Invariant: a custodian says that it destroyed a capsule only after its store has done so durably, and says so until the
 //! ledger has heard it. Must not know: what capsules open, how they are kept.
 
+use super::execute::RESEND_BLOCKS;
 use crate::state::feed::{DestroyedCapsule, ErasedRecord};
 use crate::transaction::{CustodianId, ERASURES_MAX, Height, RecordId};
 use std::collections::BTreeMap;
-
-/// Blocks after which a statement that the ledger has not heard is made again.
-const RESEND_BLOCKS: u64 = 64;
 
 struct Waiting {
     sequence: u64,

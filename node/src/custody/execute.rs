@@ -35,7 +35,7 @@ const BATCH_BYTES_MAX: usize = 160 * 1024;
 /// How long an attestation may wait for a block.
 const VALID_BLOCKS: u64 = 1_000;
 /// Blocks after which a result that is not final yet is sent again.
-const RESEND_BLOCKS: u64 = 64;
+pub(super) const RESEND_BLOCKS: u64 = 64;
 /// Ticks without a block after which the same is done: an idle chain makes none.
 const RESEND_TICKS: u32 = 5;
 /// Lines of the audit log that may wait to be written.
@@ -69,7 +69,7 @@ pub struct AuditLine {
 }
 
 struct Open {
-    request: PermittedRequest,
+    request: Arc<PermittedRequest>,
     /// The result and the height at which it was last sent, once evaluated.
     attested: Option<(Attestation, Height)>,
     /// Records that its evaluation wrote ahead of the ledger.
@@ -201,6 +201,7 @@ impl<C: CapsuleStore> Custodian<C> {
             self.records.file(*id, record, Origin::Submitted(feed.height), index);
         }
         for request in feed.requests {
+            let request = Arc::new(request);
             let open = Open { request, attested: None, written: Vec::new(), lacks: Vec::new(), asking: false };
             self.open.insert(open.request.sequence, open);
         }
@@ -320,11 +321,15 @@ impl<C: CapsuleStore> Custodian<C> {
             self.wanted = wanted;
             reports.push(CustodyReport::Want(self.wanted.0.clone()));
         }
-        let destroyed = self.destroy()?;
+        let idle = self.ticks >= RESEND_TICKS;
+        if idle {
+            self.ticks = 0;
+        }
+        let destroyed = self.destroy(idle)?;
         if !destroyed.is_empty() {
             reports.push(CustodyReport::Transaction(self.transaction(Payload::Destroyed { records: destroyed })));
         }
-        attestations.extend(self.due_again());
+        attestations.extend(self.due_again(idle));
         for attestations in batches(attestations) {
             reports.push(CustodyReport::Transaction(self.transaction(Payload::Attest { attestations })));
         }
@@ -332,8 +337,7 @@ impl<C: CapsuleStore> Custodian<C> {
     }
 
     /// Destroys capsules of erased records that no request under way sees any more, and says so.
-    fn destroy(&mut self) -> Result<Vec<Destruction>, CapsuleFault> {
-        let idle = self.ticks >= RESEND_TICKS;
+    fn destroy(&mut self, idle: bool) -> Result<Vec<Destruction>, CapsuleFault> {
         let due = self.erasures.due(self.open.keys().next().copied(), self.height, idle);
         let mut said = Vec::with_capacity(due.len());
         for record in due {
@@ -355,6 +359,9 @@ impl<C: CapsuleStore> Custodian<C> {
     /// messages never answer messages.
     fn tell(&mut self, given: Vec<Given>, reports: &mut Vec<CustodyReport>) {
         let nudge = std::mem::take(&mut self.nudge);
+        if given.is_empty() && !nudge {
+            return;
+        }
         let asking: BTreeSet<TransactionId> = self.open.values().filter(|o| o.asking).map(|o| o.request.id).collect();
         let (asked, plain): (Vec<Given>, Vec<Given>) = given.into_iter().partition(|g| asking.contains(&g.request()));
         let mut messages = self.openings.messages(&plain, false, nudge);
@@ -379,12 +386,8 @@ impl<C: CapsuleStore> Custodian<C> {
     }
 
     /// Results that the ledger has not made final for long, to be sent again.
-    fn due_again(&mut self) -> Vec<Attestation> {
+    fn due_again(&mut self, idle: bool) -> Vec<Attestation> {
         let now = self.height;
-        let idle = self.ticks >= RESEND_TICKS;
-        if idle {
-            self.ticks = 0;
-        }
         let mut due = Vec::new();
         for open in self.open.values_mut() {
             if let Some((attestation, sent)) = &mut open.attested
