@@ -6,6 +6,7 @@ mod audit;
 mod ceremony;
 mod custodian;
 mod demo;
+mod files;
 mod run;
 mod verify;
 

@@ -1,6 +1,7 @@
 //! `guiju-node audit`: what was asked on a chain, by whom, on which basis, and what came of it. Owns the source of the
 //! blocks, the filters and the page. Must not know: how a chain is checked.
 
+use super::files::read_genesis;
 use super::{EXIT_CHECK, EXIT_CONFIG, EXIT_OK};
 use crate::audit::AuditFault;
 use crate::audit::replay::{Act, AuditedAct, AuditedRequest, Fate, Replay};
@@ -103,9 +104,8 @@ impl Audit {
     }
 
     fn audit(&self) -> Result<(), Fault> {
-        let unreadable = |e: io::Error| Fault::Genesis(format!("{}: {e}", self.genesis.display()));
-        let text = std::fs::read_to_string(&self.genesis).map_err(unreadable)?;
-        let genesis = Genesis::parse(&text).map_err(|e| Fault::Genesis(format!("{}: {e}", self.genesis.display())))?;
+        let unread = |why: String| Fault::Genesis(format!("{}: {why}", self.genesis.display()));
+        let genesis = read_genesis(&self.genesis).map_err(unread)?;
         let secret = match &self.keys {
             Some(keys) => Some(SealingSecret::from_bytes(Keys::at(keys).read(KeyName::Auditor)?)),
             None => None,
@@ -121,10 +121,9 @@ impl Audit {
     }
 
     fn source(&self, genesis: &Genesis) -> Result<Source, Fault> {
-        match (&self.data, self.gateway) {
-            (Some(folder), _) => Ok(Source::Store(Store::open(folder, genesis.chain_id())?)),
-            (None, Some(gateway)) => Ok(Source::Gateway(Gateway::new(gateway))),
-            (None, None) => Ok(Source::Nothing),
+        match &self.data {
+            Some(folder) => Ok(Source::Store(Store::open(folder, genesis.chain_id())?)),
+            None => Ok(Source::Gateway(Gateway::new(self.gateway.expect("the command line names one of the two")))),
         }
     }
 
@@ -166,7 +165,6 @@ impl Audit {
 enum Source {
     Store(Store),
     Gateway(Gateway),
-    Nothing,
 }
 
 impl Source {
@@ -177,7 +175,6 @@ impl Source {
                 bytes.map(|bytes| CertifiedBlock::from_bytes(&bytes).map_err(|_| Fault::Block(height))).transpose()
             }
             Self::Gateway(gateway) => Ok(gateway.block(height)?),
-            Self::Nothing => Ok(None),
         }
     }
 }

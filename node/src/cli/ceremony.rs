@@ -2,6 +2,7 @@
 //! that never leaves its custodian, and a board that anybody may keep. Invariant: no file is ever overwritten; nothing is
 //! written if a step fails. Must not know: what makes a ceremony hold.
 
+use super::files::read_genesis;
 use super::{EXIT_CHECK, EXIT_CONFIG, EXIT_OK};
 use crate::ceremony::{
     CeremonyFault, Confirmation, Dealing, Endorsement, Keys as HeldKeys, MESSAGE_BYTES_MAX, Member, Outcome, Plan,
@@ -21,7 +22,7 @@ use crate::transaction::{CustodianId, Envelope, Height, SignedTransaction};
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -206,7 +207,7 @@ fn join(keys: &Path, id: CustodianId, name: String) -> Result<String, StepFault>
 
 /// The present custodians as a node tells them; a plan that names others than deal could not be carried out.
 fn present(genesis: &Path, gateway: SocketAddr) -> Result<String, StepFault> {
-    let genesis = read_genesis(genesis)?;
+    let genesis = genesis_of(genesis)?;
     let set = present_set(&genesis, &Gateway::new(gateway))?;
     Ok(Present::of(&genesis, &set).to_toml())
 }
@@ -265,7 +266,7 @@ impl Place {
         let own = present.custodians.iter().find(|custodian| custodian.signing_key == signing.public());
         let id = own.ok_or(CeremonyFault::NotAMember)?.id;
         let (outcome, confirmations) = stood(&plan, &self.board)?;
-        let chain = read_genesis(genesis)?.chain_id();
+        let chain = genesis_of(genesis)?.chain_id();
         let body = transaction(&plan, &outcome, &confirmations, chain, valid_until).ok_or(NOTHING_HANDED_ON)?;
         let path = endorsement_path(&self.board, id);
         write_same(&path, &Endorsement::sign(&body, id, &signing).to_text())?;
@@ -302,7 +303,7 @@ impl Board {
             let few = "签署的现任受托方不足门限 / fewer present custodians have endorsed than open together";
             return Err(StepFault::Endorsements(few));
         }
-        let genesis = read_genesis(genesis)?;
+        let genesis = genesis_of(genesis)?;
         let body = transaction(&plan, &outcome, &confirmations, genesis.chain_id(), valid_until);
         let body = body.ok_or(NOTHING_HANDED_ON)?;
         let signatures = endorsements.iter().map(Endorsement::signature).collect();
@@ -373,9 +374,8 @@ fn endorsement_path(board: &Path, id: CustodianId) -> PathBuf {
     board.join(format!("endorsement-{}.txt", id.0))
 }
 
-fn read_genesis(path: &Path) -> Result<Genesis, StepFault> {
-    let text = fs::read_to_string(path).map_err(|e| StepFault::File(path.to_owned(), e))?;
-    Genesis::parse(&text).map_err(|e| StepFault::Genesis(path.to_owned(), e.to_string()))
+fn genesis_of(path: &Path) -> Result<Genesis, StepFault> {
+    read_genesis(path).map_err(|why| StepFault::Genesis(path.to_owned(), why))
 }
 
 /// Writes a file, or finds it as it is to be.

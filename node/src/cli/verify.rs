@@ -1,17 +1,14 @@
 //! `guiju-node verify`: checks receipts and deletion certificates with the genesis file alone. Must not know: what makes a receipt hold.
 
+use super::files::{read_bounded, read_genesis};
 use super::{EXIT_CHECK, EXIT_CONFIG, EXIT_OK};
 use crate::genesis::Genesis;
 use crate::receipt::{self, DELETION_MAGIC, DeletionCertificate, Receipt};
 use clap::Args;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Largest receipt file, in bytes.
 const RECEIPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Largest genesis file, in bytes.
-const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -53,12 +50,6 @@ impl Verify {
     }
 }
 
-fn read_genesis(path: &Path) -> Result<Genesis, String> {
-    let bytes = read_bounded(path, GENESIS_BYTES_MAX)?;
-    let text = String::from_utf8(bytes).map_err(|_| "不是 UTF-8 文本 / it is not UTF-8 text".to_owned())?;
-    Genesis::parse(&text).map_err(|e| e.to_string())
-}
-
 /// What was handed in.
 #[derive(Debug)]
 enum Held {
@@ -87,17 +78,6 @@ fn check(genesis: &Genesis, path: &Path) -> Result<Held, String> {
     let receipt = Receipt::from_file(&bytes)
         .map_err(|e| format!("不是完整的回执:{} / it is not a whole receipt: {}", e.zh(), e.en()))?;
     receipt::verify(genesis, &receipt).map(Held::Receipt).map_err(|e| e.to_string())
-}
-
-/// The whole file, if it has at most `max` bytes. What a device or a pipe says of its length is not relied on.
-fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
-    let unreadable = |e: std::io::Error| format!("无法读取 / cannot be read: {e}");
-    let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > max {
-        return Err("文件过大 / the file is too large".to_owned());
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]
